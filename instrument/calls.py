@@ -1,0 +1,111 @@
+"""One run of a decorated handler."""
+
+from __future__ import annotations
+
+from enum import Enum
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from instrument import context
+from instrument.missing import MISSING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from instrument.handlers import Handler
+
+
+class Outcome(str, Enum):
+    """How a call ended."""
+
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILURE = "failure"
+    CANCELLED = "cancelled"
+    ABANDONED = "abandoned"
+    """A generator that was closed before it was exhausted."""
+
+
+class Call:
+    """One run of a decorated handler: what a callable source or `failed_if` is given.
+
+    Attributes:
+        error: the exception that the handler raised, or `None`.
+        outcome: how the call ended, `Outcome.RUNNING` until then.
+    """
+
+    __slots__ = (
+        "_result",
+        "args",
+        "began",
+        "captured",
+        "ended",
+        "error",
+        "frame",
+        "handler",
+        "kwargs",
+        "late",
+        "outcome",
+        "strict",
+    )
+
+    def __init__(
+        self, handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any], *, strict: bool = False
+    ) -> None:
+        self.handler = handler
+        self.args = args
+        self.kwargs = kwargs
+        self.strict = strict
+        self.error: BaseException | None = None
+        self.outcome = Outcome.RUNNING
+        self.ended: float | None = None
+        self._result: Any = MISSING
+        self.began = perf_counter()
+        self.capture(self.began)
+
+    def capture(self, now: float) -> None:
+        """Make the request scope of this moment the one of the call."""
+        self.captured = now
+        self.frame, self.late = context.capture(now)
+
+    @property
+    def result(self) -> Any:
+        """What the handler returned.
+
+        Raises:
+            AttributeError: it has not returned, or it raised.
+        """
+        if self._result is MISSING:
+            raise AttributeError(f"{self.handler.name} has no result: its outcome is {self.outcome.value!r}")
+        return self._result
+
+    @result.setter
+    def result(self, value: Any) -> None:
+        self._result = value
+
+    @property
+    def has_result(self) -> bool:
+        """Whether the handler has returned."""
+        return self._result is not MISSING
+
+    @property
+    def duration(self) -> float:
+        """Seconds since the handler began; once it has ended, what it took."""
+        return (perf_counter() if self.ended is None else self.ended) - self.began
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The handler's arguments by the names of its parameters, defaults included."""
+        return self.handler.bind(self.args, self.kwargs)
+
+    def set(self, **values: Any) -> None:
+        """Give values by name, as if they were arguments: for `emitting` blocks, which have no parameters."""
+        self.kwargs = {**self.kwargs, **values}
+
+    def context_value(self, name: str) -> Any:
+        """Read a field of the request scope as it was when the call began; `MISSING` where it has none.
+
+        Raises:
+            Refusal: two branches of the request gave the field different values.
+        """
+        return MISSING if self.frame is None else context.lookup(self.frame, name, self.captured)

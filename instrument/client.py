@@ -1,0 +1,390 @@
+"""The client: takes messages over and answers with receipts. It never raises, and never waits for the network."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from instrument.delivery.destination import network_blocked
+from instrument.delivery.envelope import codec_of, encode_undeclared, tail
+from instrument.delivery.ledger import Ledger, Stats
+from instrument.delivery.pipeline import Pipeline, Transport
+from instrument.errors import Reason, Refusal
+from instrument.faults import Faults, ambient
+from instrument.messages import Alias, Group, Identify, Message, Page, Screen, SegmentTrack, Track
+from instrument.places import caller
+from instrument.stamps import Stamps, format_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from typing_extensions import Unpack
+
+    from instrument.delivery.destination import Destination
+    from instrument.settings import Settings
+
+log = logging.getLogger("instrument")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the client answers for one message: true when it was accepted.
+
+    Attributes:
+        message_id: the id of the envelope; `None` where none was made.
+        error: why the message was not accepted, or `None`.
+    """
+
+    message_id: str | None
+    error: Exception | None = None
+
+    def __bool__(self) -> bool:
+        return self.error is None
+
+
+class Options(TypedDict, total=False):
+    """The arguments of `Client(...)` and `configure(...)`; `Settings` says what each means."""
+
+    write_key: str | None
+    host: str | None
+    enabled: bool | None
+    spool_max_bytes: int
+    flush_timeout: float
+    strict: bool
+    debug: bool
+    late: str
+    on_error: Callable[[BaseException, str], object] | None
+    on_drop: Callable[[Any, str], object] | None
+    destinations: Sequence[Destination] | None
+    gzip: bool
+    timeout: float
+    proxies: Mapping[str, str] | None
+    oauth_client_id: str | None
+    oauth_client_key: str | None
+    oauth_key_id: str | None
+    oauth_auth_server: str
+    oauth_scope: str
+
+
+class Extras(TypedDict, total=False):
+    """What may go with one message.
+
+    Attributes:
+        timestamp: when it happened, if not now; a time without a zone is taken as UTC.
+        message_id: its id, if it has one already, so that a repetition is dropped by the receiver.
+        context: Segment's context. https://segment.com/docs/connections/spec/common/#context
+        integrations: which of Segment's destinations get it.
+    """
+
+    timestamp: datetime | None
+    message_id: str | None
+    context: Mapping[str, Any] | None
+    integrations: Mapping[str, Any] | None
+
+
+class Client:
+    """Takes messages over, and delivers them in the background.
+
+    Args:
+        transport: where envelopes are handed to, instead of to the destinations of the settings.
+        stamps: the clock and the ids.
+        options: the settings; what is left out comes from the environment. See `instrument.settings.Settings`.
+
+    Raises:
+        pydantic.ValidationError: a setting does not fit.
+
+    >>> from instrument import Client
+    >>> Client(write_key=None, enabled=False).enabled
+    False
+    """
+
+    def __init__(
+        self, *, transport: Transport | None = None, stamps: Stamps | None = None, **options: Unpack[Options]
+    ) -> None:
+        from instrument.settings import Settings  # noqa: PLC0415 - imported when a client needs it
+
+        settings = Settings(**options)  # type: ignore[arg-type]
+        self.settings = settings
+        self.faults = Faults(strict=settings.strict, on_error=settings.on_error)
+        self.enabled, self._why_disabled = _enabled(settings, transport)
+        self.active = self.enabled or settings.strict or settings.debug
+        """Whether messages are built at all: strict and debug do so even where nothing is sent."""
+        self._ledger = Ledger()
+        self._stamps = stamps or Stamps()
+        self._lock = threading.Lock()
+        self._transport = transport
+        self._told_disabled = False
+        self._closed = False
+
+    def track(self, message: Track | SegmentTrack, **extras: Unpack[Extras]) -> Receipt:
+        """Send an event.
+
+        Args:
+            message: an instance of a declared event, or any object with `user_id`, `event` and `properties`.
+            extras: `timestamp`, `message_id`, `context`, `integrations`.
+
+        >>> from instrument import Client, Scope, Track
+        >>> class UserScope(Scope):
+        ...     user_id: int
+        >>> class DocumentOpened(Track, UserScope):
+        ...     pages: int
+        >>> receipt = Client(enabled=False).track(DocumentOpened(user_id=7, pages=3))
+        >>> bool(receipt), receipt.error.reason.value
+        (False, 'disabled')
+        """
+        return self._send(Track, message, extras)
+
+    def identify(self, message: Identify, **extras: Unpack[Extras]) -> Receipt:
+        """Say who a user is."""
+        return self._send(Identify, message, extras)
+
+    def group(self, message: Group, **extras: Unpack[Extras]) -> Receipt:
+        """Say what group a user belongs to."""
+        return self._send(Group, message, extras)
+
+    def page(self, message: Page, **extras: Unpack[Extras]) -> Receipt:
+        """Say that a page was viewed."""
+        return self._send(Page, message, extras)
+
+    def screen(self, message: Screen, **extras: Unpack[Extras]) -> Receipt:
+        """Say that a screen was viewed."""
+        return self._send(Screen, message, extras)
+
+    def alias(self, message: Alias, **extras: Unpack[Extras]) -> Receipt:
+        """Say that two ids are one user."""
+        return self._send(Alias, message, extras)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until what was accepted is delivered, or will never be.
+
+        Args:
+            timeout: seconds to wait at most; by default the setting `flush_timeout`.
+
+        Returns:
+            Whether it was.
+        """
+        return self._transport is None or self._transport.flush(self._timeout(timeout))
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Flush, and take no more messages.
+
+        Args:
+            timeout: seconds to wait at most; by default the setting `flush_timeout`.
+
+        Returns:
+            Whether everything was delivered.
+        """
+        self._closed = True
+        return self._transport is None or self._transport.close(self._timeout(timeout))
+
+    def stats(self) -> Stats:
+        """Return what became of the messages so far."""
+        queued = 0 if self._transport is None else self._transport.queued
+        return self._ledger.stats(refused=self.faults.refused, queued=queued)
+
+    def accept(
+        self,
+        message: Message | SegmentTrack,
+        *,
+        message_id: str | None = None,
+        timestamp: datetime | None = None,
+        context: Mapping[str, Any] | None = None,
+        integrations: Mapping[str, Any] | None = None,
+        late: bool = False,
+    ) -> str:
+        """Take a message over; what the methods of the specs and the decorators share.
+
+        Returns:
+            The message id.
+
+        Raises:
+            Refusal: the message is not accepted.
+        """
+        new_id, now = self._stamps.next()
+        message_id = message_id or new_id
+        when = now if timestamp is None else format_time(timestamp)
+        end = tail(context, integrations)
+        declared = isinstance(message, Message)
+        if declared:
+            envelope = codec_of(type(message)).encode(message, message_id, when, end)
+        else:
+            envelope = encode_undeclared(message, message_id, when, end)
+        if not self.enabled:
+            raise self._disabled()
+        self._opened().put(envelope, message)
+        self._ledger.count("accepted")
+        if late:
+            self._ledger.count("late")
+        if not declared:
+            self._ledger.count("undeclared")
+        return message_id
+
+    def tell_disabled(self) -> None:
+        """Say once that nothing is sent."""
+        if not self._told_disabled:
+            self._told_disabled = True
+            log.warning("No events are sent: %s.", self._why_disabled)
+
+    def _send(self, spec: type[Message], message: Any, extras: Extras) -> Receipt:
+        if not self.active:
+            return Receipt(None, self._disabled())
+        try:
+            _check_spec(spec, message)
+            return Receipt(self.accept(message, **extras))
+        except Refusal as refusal:
+            if refusal.reason is not Reason.DISABLED:
+                self.faults.report(refusal, f"{type(message).__name__}, sent at {caller()}")
+            return Receipt(None, refusal)
+        except Exception as error:  # noqa: BLE001 - the client never raises, whatever a message does
+            self.faults.report(error, f"{type(message).__name__}, sent at {caller()}")
+            return Receipt(None, error)
+
+    def _disabled(self) -> Refusal:
+        self.tell_disabled()
+        return Refusal(Reason.DISABLED, f"the client is disabled: {self._why_disabled}")
+
+    def _opened(self) -> Transport:
+        if self._transport is None:
+            self._open()
+        assert self._transport is not None
+        return self._transport
+
+    def _open(self) -> None:
+        with self._lock:
+            if self._closed:
+                raise Refusal(Reason.CLOSED, "the client is closed")
+            if self._transport is None:
+                self._transport = Pipeline(
+                    _destinations(self.settings),
+                    self._ledger,
+                    max_bytes=self.settings.spool_max_bytes,
+                    on_drop=self.settings.on_drop,
+                )
+                _close_at_exit(self)
+
+    def _timeout(self, timeout: float | None) -> float:
+        return self.settings.flush_timeout if timeout is None else timeout
+
+
+class _Default:
+    """The default client, made when it is first needed."""
+
+    __slots__ = ("client", "lock")
+
+    def __init__(self) -> None:
+        self.client: Client | None = None
+        self.lock = threading.RLock()
+
+    def replace(self, client: Client | None) -> Client | None:
+        with self.lock:
+            before, self.client = self.client, client
+            ambient.faults = Faults() if client is None else client.faults
+        return before
+
+
+_default = _Default()
+
+
+def default_client() -> Client:
+    """Return the default client; at first use, one with the settings of the environment."""
+    client = _default.client
+    return _first_default_client() if client is None else client
+
+
+def configure(**options: Unpack[Options]) -> Client:
+    """Make the default client anew, with these settings; what is left out comes from the environment.
+
+    The client before is closed: what it had accepted is delivered within its `flush_timeout`.
+
+    Raises:
+        pydantic.ValidationError: a setting does not fit.
+
+    >>> from instrument import configure
+    >>> configure(enabled=False).enabled
+    False
+    """
+    client = Client(**options)
+    before = _default.replace(client)
+    if before is not None:
+        before.close()
+    return client
+
+
+def swap_default_client(client: Client | None) -> Client | None:
+    """Put another client in the place of the default one, without closing that; return it."""
+    return _default.replace(client)
+
+
+def _first_default_client() -> Client:
+    with _default.lock:
+        if _default.client is None:
+            try:
+                client = Client()
+            except Exception as error:  # noqa: BLE001 - a wrong environment must not reach a handler
+                log.error("No events are sent: a setting in the environment does not fit: %s", error)
+                client = Client(enabled=False)
+            _default.replace(client)
+        assert _default.client is not None
+        return _default.client
+
+
+def _enabled(settings: Settings, transport: Transport | None) -> tuple[bool, str]:
+    given = transport is not None or bool(settings.destinations) or settings.write_key is not None
+    if settings.enabled is False:
+        return False, "the setting `enabled` is off"
+    if not given:
+        return False, "there is no write key; set SEGMENT_CLIENT_KEY, or call instrument.configure(write_key=…)"
+    if network_blocked() and transport is None and any(_is_remote(each) for each in settings.destinations or [None]):
+        return False, "tests are running; mark a test with @pytest.mark.instrument_delivery to send from it"
+    return True, ""
+
+
+def _is_remote(destination: Destination | None) -> bool:
+    return destination is None or destination.remote
+
+
+def _destinations(settings: Settings) -> Sequence[Destination]:
+    if settings.destinations is not None:
+        return settings.destinations
+    from instrument.delivery.destinations.segment import SegmentDestination  # noqa: PLC0415 - a slow import
+
+    return [
+        SegmentDestination(
+            settings.write_key or "",
+            host=settings.host,
+            gzip=settings.gzip,
+            timeout=settings.timeout,
+            proxies=settings.proxies,
+            oauth=settings.oauth,
+        )
+    ]
+
+
+def _check_spec(spec: type[Message], message: object) -> None:
+    if isinstance(message, spec):
+        return
+    name = spec.__name__.lower()
+    if spec is Track and not isinstance(message, Message) and isinstance(message, SegmentTrack):
+        return
+    raise Refusal(
+        Reason.INVALID,
+        f"client.{name} takes an instance of a declared {spec.__name__}, not {type(message).__name__}",
+    )
+
+
+def _close_at_exit(client: Client) -> None:
+    reference = weakref.ref(client)
+
+    def close() -> None:
+        alive = reference()
+        if alive is not None:
+            alive.close()
+
+    atexit.register(close)
+
+

@@ -1,0 +1,305 @@
+"""The request scope: the identifying fields that are set at a request's entry point.
+
+A request scope is a *frame*, held by one variable of a contextvars-extras registry. A frame knows its parent;
+reading walks outwards and skips closed frames, assignment writes the innermost open one. Since tasks and
+threads inherit the variable, and with it the frame itself, what an inner thread-pool dependency assigns is
+seen by the handler.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from inspect import CO_GENERATOR
+from math import inf
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final, Optional, TypeVar
+
+from contextvars_extras import ContextVarsRegistry
+
+from instrument.errors import InstrumentWarning, Reason, Refusal, ScopeError, nearest
+from instrument.faults import ambient
+from instrument.missing import MISSING
+from instrument.places import caller
+from instrument.scopes import Scope, scope_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from typing_extensions import ParamSpec
+
+    P = ParamSpec("P")
+
+T = TypeVar("T")
+
+_GENERATORS_THAT_ENTER_FOR_OTHERS = ("contextlib", "_pytest")
+
+
+class Frame:
+    """The fields that one `with request_scope(...)` holds.
+
+    Attributes:
+        parent: the frame whose fields are read where this one has none.
+        around: the frame that becomes the current one again when this one is left.
+        opener: the entry that opened it.
+        values: by field name; a field is assigned once.
+        conflicts: fields that were given two different values, and can no longer be trusted.
+        closed_at: when the frame was left, on the clock of `time.perf_counter`; infinity while it is open.
+    """
+
+    __slots__ = ("around", "closed_at", "conflicts", "opener", "parent", "values")
+
+    def __init__(self, values: dict[str, Any], parent: Frame | None, around: Frame | None, opener: Entry) -> None:
+        self.values = values
+        self.parent = parent
+        self.around = around
+        self.opener = opener
+        self.conflicts: set[str] = set()
+        self.closed_at: float = inf
+
+    def nearest_open(self) -> Frame | None:
+        """Return this frame if it is open, else its nearest open ancestor."""
+        frame: Frame | None = self
+        while frame is not None and frame.closed_at is not inf:
+            frame = frame.around
+        return frame
+
+    def assign(self, name: str, value: object) -> bool:
+        """Give a field its value; answer whether it has no other value already. Safe between threads."""
+        agreed: bool = self.values.setdefault(name, value) == value
+        if not agreed:
+            self.conflicts.add(name)
+        return agreed
+
+
+class _Current(ContextVarsRegistry):
+    frame: Optional[Frame] = None  # noqa: UP045 - the registry evaluates it on Python 3.10
+
+
+_current = _Current()
+_get_frame: Callable[[], Frame | None] = _Current.frame.get  # type: ignore[union-attr, attr-defined]
+
+
+def capture(now: float) -> tuple[Frame | None, bool]:
+    """Return the frame that a call beginning now belongs to, and whether the call is late.
+
+    Late is what begins after the innermost frame of its context was closed: it belongs to the nearest open
+    ancestor, and never in silence to the closed one.
+    """
+    frame = _get_frame()
+    if frame is None or frame.closed_at > now:
+        return frame, False
+    return frame.nearest_open(), True
+
+
+def lookup(frame: Frame, name: str, at: float) -> Any:
+    """Read a field from the frames that were open at a time, innermost first.
+
+    Args:
+        frame: the innermost frame.
+        name: the field.
+        at: a time on the clock of `time.perf_counter`, in seconds.
+
+    Returns:
+        The value, or `MISSING`.
+
+    Raises:
+        Refusal: two branches of the request gave the field different values.
+    """
+    walk: Frame | None = frame
+    while walk is not None:
+        if walk.closed_at > at:
+            if name in walk.conflicts:
+                raise Refusal(
+                    Reason.AMBIGUOUS,
+                    f"field {name!r}: two branches of one request gave it different values; "
+                    "open a nested `with request_scope(...)` for each",
+                )
+            value = walk.values.get(name)
+            if value is not None:
+                return value
+        walk = walk.parent
+    return MISSING
+
+
+class Entry:
+    """A way into a request scope: `with entry:` opens a frame, leaving closes it.
+
+    It can be used again, and by several threads at once: every entering opens a frame of its own.
+
+    Args:
+        values: by field name.
+        inherit: whether fields that the frame lacks are read from the frame around it.
+    """
+
+    __slots__ = ("_inherit", "_values")
+
+    def __init__(self, values: Mapping[str, Any], *, inherit: bool) -> None:
+        self._values = dict(values)
+        self._inherit = inherit
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The values by field name."""
+        return dict(self._values)
+
+    def __enter__(self) -> Frame:
+        _warn_of_a_leaking_generator()
+        around = _open_frame()
+        frame = Frame(dict(self._values), around if self._inherit else None, around, opener=self)
+        _current.frame = frame
+        return frame
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # No token is kept: the block may be left in another context than it was entered in (a generator's).
+        current = frame = _get_frame()
+        while frame is not None and (frame.opener is not self or frame.closed_at is not inf):
+            frame = frame.around
+        if frame is None:
+            return
+        frame.closed_at = perf_counter()
+        if frame is current:
+            _current.frame = frame.around.nearest_open() if frame.around is not None else None
+
+    def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function inside a request scope with these values.
+
+        >>> from instrument import request_scope
+        >>> with request_scope(user_id=7):
+        ...     snapshot = request_scope.snapshot()
+        >>> snapshot.run(lambda: request_scope.user_id)
+        7
+        """
+        with self:
+            return function(*args, **kwargs)
+
+
+class RequestScope:
+    """The request scope of the running request. Its one instance is `instrument.request_scope`.
+
+    Reading a field gives the innermost value, `None` where there is none; assignment writes the innermost
+    frame. Inside a synchronous generator, `with request_scope(...)` would leak to whoever consumes the
+    generator (Python runs both in one context): open it outside.
+
+    >>> from instrument import request_scope
+    >>> with request_scope(user_id=7):
+    ...     with request_scope(user_id=8):
+    ...         inner = request_scope.user_id
+    ...     print(inner, request_scope.user_id)
+    8 7
+    """
+
+    __slots__ = ()
+
+    def __call__(self, scope: Scope | None = None, /, **fields: Any) -> Entry:
+        """Open a frame inside the present one, for a `with` block.
+
+        Args:
+            scope: fields as an instance of a scope class: the typed form.
+            fields: fields by name; `None` means unset.
+
+        Raises:
+            ScopeError: in strict mode, a name that no declared scope has.
+        """
+        return Entry(_checked(scope, fields), inherit=True)
+
+    def fresh(self, scope: Scope | None = None, /, **fields: Any) -> Entry:
+        """Open a frame that inherits nothing, for a `with` block.
+
+        Raises:
+            ScopeError: in strict mode, a name that no declared scope has.
+        """
+        return Entry(_checked(scope, fields), inherit=False)
+
+    def snapshot(self) -> Entry:
+        """Take the values of this moment, to enter again in another thread: `with snapshot:`."""
+        return Entry(self.values(), inherit=False)
+
+    def values(self) -> dict[str, Any]:
+        """Return every field that is set, by name."""
+        chain: list[Frame] = []
+        frame = _open_frame()
+        while frame is not None:
+            if frame.closed_at is inf:
+                chain.append(frame)
+            frame = frame.parent
+        merged: dict[str, Any] = {}
+        for outer_first in reversed(chain):
+            merged.update(outer_first.values)
+            for name in outer_first.conflicts:
+                merged.pop(name, None)
+        return merged
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Read a field, with a default for where it is not set."""
+        return self.values().get(name, default)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        _known(name)
+        return self.get(name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not _known(name) or value is None:
+            return
+        frame = _open_frame()
+        if frame is None:
+            _report(f"request_scope.{name} = …: no request scope is open; write `with request_scope():` around it.")
+        elif not frame.assign(name, value):
+            _report(
+                f"request_scope.{name} = …: this request scope already has another {name}. Two branches of one "
+                "request share it: open a nested `with request_scope(...)` for each.",
+            )
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"request_scope.{name} cannot be deleted: open a nested `with request_scope.fresh(...)`")
+
+    def __repr__(self) -> str:
+        return f"<request_scope with {', '.join(sorted(self.values())) or 'no fields'}>"
+
+
+request_scope: Final = RequestScope()
+
+
+def _open_frame() -> Frame | None:
+    frame = _get_frame()
+    return None if frame is None else frame.nearest_open()
+
+
+def _checked(scope: Scope | None, fields: Mapping[str, Any]) -> dict[str, Any]:
+    given = {} if scope is None else {name: getattr(scope, name) for name in type(scope).model_fields}
+    given.update({name: value for name, value in fields.items() if _known(name)})
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _known(name: str) -> bool:
+    known = scope_names()
+    if name in known:
+        return True
+    _report(
+        f"request_scope: no declared scope has a field {name!r}{nearest(name, known)}. "
+        f"The fields are: {', '.join(sorted(known))}."
+    )
+    return False
+
+
+def _report(text: str) -> None:
+    ambient.faults.report(ScopeError(text), f"request_scope at {caller()}")
+
+
+def _warn_of_a_leaking_generator() -> None:
+    if not ambient.faults.strict:
+        return
+    frame = sys._getframe(2)
+    resumed_by = "" if frame.f_back is None else str(frame.f_back.f_globals.get("__name__", ""))
+    if frame.f_code.co_flags & CO_GENERATOR and not resumed_by.startswith(_GENERATORS_THAT_ENTER_FOR_OTHERS):
+        warnings.warn(
+            f"{frame.f_code.co_filename}:{frame.f_lineno}: request_scope is opened inside the generator "
+            f"{frame.f_code.co_name}: whoever consumes it sees the scope too. Open it around the generator.",
+            InstrumentWarning,
+            stacklevel=3,
+        )

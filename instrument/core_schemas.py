@@ -1,0 +1,84 @@
+"""What the core schemas that pydantic builds tell, and the one thing that we change in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
+
+# Where the schema of a field holds the schemas of its parts.
+_PARTS = ("schema", "items_schema", "values_schema", "keys_schema")
+# Types of schemas whose values pydantic checks down to the leaf, under the configuration of the message itself.
+_CLOSED = frozenset(
+    "str int bool float decimal datetime date time timedelta uuid url multi-host-url enum literal none bytes "
+    "list tuple set frozenset nullable default union".split()
+)
+
+
+def without_bytes_as_text(model: type, schema: CoreSchema) -> CoreSchema:
+    """Make the text fields of a model strict, so that no bytes pass for text, as they do in pydantic's lax mode."""
+    return cast("CoreSchema", _strict_text(model, schema))
+
+
+def open_fields(schema: CoreSchema) -> frozenset[str] | None:
+    """Name the fields that may hold anything (`Any`, mappings, models, custom types) and need a look at run time.
+
+    Returns:
+        The names; `None` where the schema is too unusual to tell, so that any field may be one.
+    """
+    fields = _model_fields(schema)
+    return None if fields is None else frozenset(name for name, part in fields.items() if not _is_closed(part))
+
+
+def custom_serialized(schema: CoreSchema, name: str) -> bool:
+    """Whether a field's JSON form is not simply that of its value: it has a serializer, or that cannot be told."""
+    fields = _model_fields(schema)
+    return fields is None or _has_serializer(fields[name]["schema"])
+
+
+def _has_serializer(schema: Any) -> bool:
+    if "serialization" in schema:
+        return True
+    inner = schema.get("schema")
+    return isinstance(inner, dict) and _has_serializer(inner)
+
+
+def _model_fields(schema: Any) -> dict[str, Any] | None:
+    if schema["type"] == "definitions":
+        return None
+    while schema["type"] in ("model", "function-after", "function-before", "function-wrap"):
+        schema = schema["schema"]
+    return cast("dict[str, Any]", schema["fields"]) if schema["type"] == "model-fields" else None
+
+
+def _is_closed(schema: Any) -> bool:
+    kind = schema["type"]
+    if kind == "model-field":
+        return "serialization" not in schema and _is_closed(schema["schema"])
+    if kind not in _CLOSED or "serialization" in schema:
+        return False
+    parts = [schema[key] for key in _PARTS if key in schema]
+    parts += [_choice(choice) for choice in schema.get("choices", ())]
+    return all(_is_closed(part) for each in parts for part in (each if isinstance(each, list) else [each]))
+
+
+def _choice(choice: Any) -> Any:
+    return choice[0] if isinstance(choice, tuple) else choice
+
+
+def _strict_text(model: type, schema: Any) -> Any:
+    kind = schema["type"]
+    if kind == "str":
+        return {**schema, "strict": True}
+    if kind == "model" and schema["cls"] is not model:
+        return schema  # a nested model keeps its own rules
+    changed = {key: _strict_text(model, schema[key]) for key in _PARTS if isinstance(schema.get(key), dict)}
+    if kind == "model-fields":
+        changed["fields"] = {name: _strict_text(model, part) for name, part in schema["fields"].items()}
+    if kind == "union":
+        changed["choices"] = [
+            (_strict_text(model, choice[0]), *choice[1:]) if isinstance(choice, tuple) else _strict_text(model, choice)
+            for choice in schema["choices"]
+        ]
+    return {**schema, **changed}

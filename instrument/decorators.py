@@ -1,0 +1,331 @@
+"""The decorators: thin wrappers, one for each nature of handler, over one lifecycle."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from inspect import isclass
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+
+import wrapt
+
+from instrument.bindings import Binding
+from instrument.errors import BindingError
+from instrument.handlers import Nature, block, describe, is_coroutine
+from instrument.lifecycle import Instrumentation, Run, compile_instrumentation
+from instrument.messages import Alias, Group, Identify, Message, Page, Screen, Track, declaration_of
+from instrument.places import Place, caller
+from instrument.scopes import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+
+    from instrument.bindings import Source
+    from instrument.client import Client
+    from instrument.lifecycle import FailedIf
+
+    Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+
+M = TypeVar("M", bound=Message)
+F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, ..., Any] | staticmethod[..., Any]")
+
+
+class Decorate(Protocol):
+    """A decorator that keeps the handler's exact type."""
+
+    def __call__(self, handler: F, /) -> F:
+        """Decorate a handler."""
+
+
+class SpecDecorator(Generic[M]):
+    """The decorator of one call of the Segment spec; `tracks`, `identifies` and the others are its instances.
+
+    Args:
+        spec: the base class of the messages that it takes.
+    """
+
+    def __init__(self, spec: type[M]) -> None:
+        self._spec = spec
+
+    def __repr__(self) -> str:
+        return f"<decorator for {self._spec.__name__} messages>"
+
+    def __call__(
+        self,
+        success: type[M] | Binding[M] | None = None,
+        /,
+        *,
+        start: type[M] | Binding[M] | None = None,
+        failure: type[M] | Binding[M] | None = None,
+        scope: type[Scope] | Binding[Scope] | None = None,
+        failed_if: FailedIf | None = None,
+        message_id: Source | None = None,
+        client: Client | None = None,
+    ) -> Decorate:
+        """Emit messages over a handler.
+
+        Args:
+            success: emitted when the handler's body has ended; of a generator, when it is exhausted.
+            start: emitted before the body runs.
+            failure: emitted when the body raised, was cancelled, or returned what `failed_if` calls a failure.
+            scope: where the handler keeps the fields of a scope, made by `from_call`.
+            failed_if: given the call when it has ended; a true answer makes it a failure. Without one, what
+                raises is a failure and what returns is none.
+            message_id: a source for the messages' id, so that a repeated delivery of one webhook keeps it.
+            client: the client, if it is not the default one.
+
+        Raises:
+            BindingError: the handler and a message do not fit; raised where the handler is defined.
+
+        >>> from instrument import Scope, Track, tracks
+        >>> class UserScope(Scope):
+        ...     user_id: int
+        >>> class FileUploaded(Track, UserScope):
+        ...     size: int
+        >>> @tracks(FileUploaded)
+        ... def upload(user_id: int, size: int) -> str:
+        ...     return "stored"
+        >>> upload(7, 1024)
+        'stored'
+        """
+        for message in (success, start, failure):
+            _check_message(self._spec, message)
+
+        def decorate(handler: F, /) -> F:
+            _check_handler(handler)
+            instrumentation = compile_instrumentation(
+                describe(handler),
+                success=success,
+                start=start,
+                failure=failure,
+                scope=scope,
+                failed_if=failed_if,
+                message_id=message_id,
+                client=client,
+            )
+            return Instrumented(handler, instrumentation)  # type: ignore[return-value]
+
+        return decorate
+
+
+tracks: Final = SpecDecorator(Track)
+identifies: Final = SpecDecorator(Identify)
+groups: Final = SpecDecorator(Group)
+pages: Final = SpecDecorator(Page)
+screens: Final = SpecDecorator(Screen)
+aliases: Final = SpecDecorator(Alias)
+
+
+def emitting(
+    success: type[Message] | Binding[Message] | None = None,
+    /,
+    *,
+    start: type[Message] | Binding[Message] | None = None,
+    failure: type[Message] | Binding[Message] | None = None,
+    scope: type[Scope] | Binding[Scope] | None = None,
+    failed_if: FailedIf | None = None,
+    message_id: Source | None = None,
+    client: Client | None = None,
+    **values: Any,
+) -> Run:
+    """Emit messages around a block, for work that is no function: `with emitting(Success, …) as call:`.
+
+    Args:
+        success: emitted when the block ends.
+        start: emitted before it runs.
+        failure: emitted when it raises or is cancelled.
+        scope: sources for the fields of a scope.
+        failed_if: given the call when the block has ended; a true answer makes it a failure.
+        message_id: a source for the messages' id.
+        client: the client, if it is not the default one.
+        values: what a handler would have as arguments; in the block, `call.set(...)` adds to them, and
+            `call.result = …` gives what `"result…"` sources read.
+
+    Raises:
+        BindingError: a source cannot be.
+
+    >>> from instrument import Scope, Track, emitting
+    >>> class UserScope(Scope):
+    ...     user_id: int
+    >>> class ImportFinished(Track, UserScope):
+    ...     rows: int
+    >>> with emitting(ImportFinished, user_id=7) as call:
+    ...     call.set(rows=120)
+    """
+    for message in (success, start, failure):
+        _check_message(Message, message)
+    compiled = _block(caller(), success, start, failure, scope, failed_if, message_id, client)
+    return Run(compiled, compiled.client(), (), values)
+
+
+@lru_cache(maxsize=256)
+def _block(place: Place, *given: Any) -> Instrumentation:
+    success, start, failure, scope, failed_if, message_id, client = given
+    return compile_instrumentation(
+        block(place),
+        success=success,
+        start=start,
+        failure=failure,
+        scope=scope,
+        failed_if=failed_if,
+        message_id=message_id,
+        client=client,
+    )
+
+
+def instrumentation_of(handler: object) -> Instrumentation | None:
+    """Return what a decorator compiled for a handler, looking through other decorators; `None` if there is none."""
+    while handler is not None:
+        found = getattr(handler, "_self_instrumentation", None)
+        if isinstance(found, Instrumentation):
+            return found
+        parent = getattr(handler, "_self_parent", None)
+        handler = parent if parent is not None else getattr(handler, "__wrapped__", getattr(handler, "__func__", None))
+    return None
+
+
+class _Transparent:
+    """What a function can do and a proxy of wrapt cannot: be pickled by its name, and copied as itself."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__qualname__
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Any:
+        return self
+
+
+class BoundInstrumented(_Transparent, wrapt.BoundFunctionWrapper):
+    """A decorated method, bound to its instance or class."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return getattr, (self.__self__, self.__name__)
+
+
+class Instrumented(_Transparent, wrapt.FunctionWrapper):
+    """A decorated handler."""
+
+    __bound_function_wrapper__ = BoundInstrumented
+
+    def __init__(self, handler: Any, instrumentation: Instrumentation) -> None:
+        super().__init__(handler, _WRAPPERS[instrumentation.handler.nature](instrumentation))
+        self._self_instrumentation = instrumentation
+
+
+def _function_wrapper(instrumentation: Instrumentation) -> Wrapper:
+    def run(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        client = instrumentation.client()
+        if not client.active:
+            client.tell_disabled()
+            return wrapped(*args, **kwargs)
+        with Run(instrumentation, client, _all(instance, args), kwargs) as call:
+            result = wrapped(*args, **kwargs)
+            # A function may return a coroutine without being a coroutine function: its body has yet to run.
+            call.postponed = is_coroutine(result)
+            call.result = result
+        if call.postponed:
+            return _named_after(result, _awaited(call, result))
+        return result
+
+    return run
+
+
+def _made(
+    around: Callable[[Run, Any], Any],
+) -> Callable[[Instrumentation], Wrapper]:
+    """Return the wrapper for handlers whose call only makes the object that runs the body.
+
+    The object is made at once, so that arguments which do not fit raise where the handler is called.
+    """
+
+    def wrapper(instrumentation: Instrumentation) -> Wrapper:
+        def run(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            client = instrumentation.client()
+            made = wrapped(*args, **kwargs)
+            if not client.active:
+                client.tell_disabled()
+                return made
+            return _named_after(made, around(Run(instrumentation, client, _all(instance, args), kwargs), made))
+
+        return run
+
+    return wrapper
+
+
+async def _awaited(call: Run, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    call.begin()
+    with call:
+        call.result = result = await coroutine
+    return result
+
+
+def _generated(call: Run, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    call.begin()
+    with call:
+        call.result = result = yield from generator
+    return result
+
+
+async def _async_generated(call: Run, generator: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
+    """Do for an asynchronous generator what `yield from` does for a synchronous one (PEP 380, PEP 525)."""
+    call.begin()
+    with call:
+        step = generator.asend(None)
+        while True:
+            try:
+                value = await step
+            except StopAsyncIteration:
+                call.result = None
+                return
+            try:
+                sent = yield value
+            except GeneratorExit:
+                await generator.aclose()
+                raise
+            except BaseException as thrown:
+                step = generator.athrow(thrown)
+            else:
+                step = generator.asend(sent)
+
+
+_WRAPPERS: Final = {
+    Nature.FUNCTION: _function_wrapper,
+    Nature.COROUTINE: _made(_awaited),
+    Nature.GENERATOR: _made(_generated),
+    Nature.ASYNC_GENERATOR: _made(_async_generated),
+}
+
+
+def _all(instance: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return args if instance is None else (instance, *args)
+
+
+def _named_after(inner: Any, outer: Any) -> Any:
+    outer.__name__ = getattr(inner, "__name__", outer.__name__)
+    outer.__qualname__ = getattr(inner, "__qualname__", outer.__qualname__)
+    return outer
+
+
+def _check_message(spec: type[Message], message: object) -> None:
+    if message is None:
+        return
+    model = message.model if isinstance(message, Binding) else message
+    if not (isclass(model) and issubclass(model, spec)):
+        shown = model.__name__ if isclass(model) else type(model).__name__
+        raise BindingError(
+            f"{caller()}: a declared {spec.__name__} class is expected, or one bound by `from_call`, not {shown}."
+        )
+    declaration_of(model)
+
+
+def _check_handler(handler: object) -> None:
+    if isclass(handler):
+        raise BindingError(f"{caller()}: a class cannot be a handler: decorate its `__init__`, or a method.")
+    if not (callable(handler) or isinstance(handler, (classmethod, staticmethod))):
+        raise BindingError(
+            f"{caller()}: a handler is a function or a method, not {type(handler).__name__}. "
+            "Put the decorator next to the function, below `@property` and the like."
+        )

@@ -1,0 +1,289 @@
+"""Envelopes: messages as JSON, serialised once, on the caller."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import fields as dataclass_fields
+from dataclasses import is_dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError, to_json
+
+from instrument.core_schemas import custom_serialized, open_fields
+from instrument.declared import IDENTITY
+from instrument.errors import Reason, Refusal
+from instrument.messages import declaration_of
+from instrument.version import LIBRARY, VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from instrument.messages import Message, SegmentTrack
+
+MAX_BYTES = 32 << 10
+"""Segment's limit for one message, in bytes."""
+
+LIBRARY_CONTEXT = {"name": LIBRARY, "version": VERSION}
+_PLAIN_TAIL = b'"context":%b,"integrations":{}}' % to_json({"library": LIBRARY_CONTEXT})
+
+_MOST_DEPTH = 200
+_INT_RANGE = range(-(2**63), 2**64)
+# 2**64 has twenty digits: a shorter number needs no closer look.
+_LONG_NUMBER = re.compile(rb"[0-9]{20}")
+
+
+class Envelope(NamedTuple):
+    """A message as it is queued, spooled and sent.
+
+    Attributes:
+        message_id: stable over every repetition; receivers drop repeats by it.
+        type: the type of the call.
+        name: the name of the event, page or screen; empty where the call has none.
+        body: the JSON, in UTF-8.
+    """
+
+    message_id: str
+    type: str
+    name: str
+    body: bytes
+
+
+def tail(context: Mapping[str, Any] | None, integrations: Mapping[str, Any] | None) -> bytes:
+    """Serialise what an envelope ends with: its context, with the library's name, and its integrations.
+
+    Raises:
+        Refusal: a value has no JSON form.
+    """
+    if not context and not integrations:
+        return _PLAIN_TAIL
+    whole = {**(context or {}), "library": LIBRARY_CONTEXT}
+    check_jsonable(whole, "context")
+    check_jsonable(integrations or {}, "integrations")
+    return b'"context":%b,"integrations":%b}' % (_json(whole, "context"), _json(integrations or {}, "integrations"))
+
+
+class Codec:
+    """The compiled serialisation of one message class.
+
+    Raises:
+        DeclarationError: the class is abstract.
+    """
+
+    __slots__ = ("_exclude", "_head", "_id_keys", "_key", "_name", "_open", "_plain_ids", "_serializer", "_type")
+
+    def __init__(self, model: type[Message]) -> None:
+        declaration = declaration_of(model)
+        model.model_rebuild()
+        spec = declaration.spec
+        schema = model.__pydantic_core_schema__
+        open_names = open_fields(schema)
+        self._type = spec.type
+        self._name = declaration.name or ""
+        self._serializer = model.__pydantic_serializer__
+        self._exclude = set(declaration.ids)
+        self._id_keys = tuple((name, key.encode()) for name, key in declaration.ids.items())
+        self._plain_ids = frozenset(name for name in declaration.ids if not custom_serialized(schema, name))
+        self._open = tuple(
+            name
+            for name in model.model_fields
+            if name not in declaration.ids
+            and (open_names is None or (name in open_names and not custom_serialized(schema, name)))
+        )
+        self._key = None if spec.payload is None else spec.payload.encode()
+        self._head = b'{"type":%b,' % to_json(spec.type)
+        if spec.name_key is not None and declaration.name is not None:
+            self._head += b'"%b":%b,' % (spec.name_key.encode(), to_json(declaration.name))
+        if declaration.category is not None:
+            self._head += b'"category":%b,' % to_json(declaration.category)
+
+    def encode(self, message: Message, message_id: str, timestamp: str, end: bytes) -> Envelope:
+        """Serialise one message.
+
+        Args:
+            message: an instance of the codec's class.
+            message_id: the id of the envelope.
+            timestamp: when it happened, in RFC 3339.
+            end: what `tail` made.
+
+        Raises:
+            Refusal: the message has no identity, no JSON form, or is above Segment's limit.
+        """
+        try:
+            ids = self._ids(message)
+            if self._key is None:
+                payload = b""
+            else:
+                if self._open:
+                    for name in self._open:
+                        check_jsonable(getattr(message, name), name)
+                json_bytes = self._serializer.to_json(message, by_alias=True, exclude=self._exclude)
+                check_numbers(json_bytes)
+                payload = b'"%b":%b,' % (self._key, json_bytes)
+        except (PydanticSerializationError, UnicodeEncodeError, RecursionError) as error:
+            raise Refusal(Reason.NOT_SERIALIZABLE, f"{self._name or self._type}: {_why(error)}") from None
+        return seal(self._type, self._name, self._head + ids + payload, message_id, timestamp, end)
+
+    def _ids(self, message: Message) -> bytes:
+        encoded = b""
+        identified = False
+        for name, key in self._id_keys:
+            value = getattr(message, name)
+            if value is None:
+                continue
+            identified = identified or name in IDENTITY
+            kind = type(value) if name in self._plain_ids else None
+            if kind is int:
+                encoded += b'"%b":"%d",' % (key, value)
+            else:
+                encoded += b'"%b":%b,' % (key, to_json(_id_text(name, value if kind is str else self._id(message, name))))
+        if not identified:
+            raise Refusal(Reason.NO_IDENTITY, f"{self._name or self._type}: it has neither a user_id nor an anonymous_id")
+        return encoded
+
+    def _id(self, message: Message, name: str) -> Any:
+        return self._serializer.to_python(message, mode="json", include={name}, by_alias=False)[name]
+
+
+_codecs: dict[type[Message], Codec] = {}
+
+
+def codec_of(model: type[Message]) -> Codec:
+    """Return the codec of a class, compiled at its first use.
+
+    Raises:
+        DeclarationError: the class is abstract.
+    """
+    codec = _codecs.get(model)
+    if codec is None:
+        codec = _codecs[model] = Codec(model)
+    return codec
+
+
+def encode_undeclared(track: SegmentTrack, message_id: str, timestamp: str, end: bytes) -> Envelope:
+    """Serialise an object that has the three attributes of a track, under the same limits.
+
+    Raises:
+        Refusal: it has no event name or no identity, no JSON form, or is above Segment's limit.
+    """
+    name = track.event
+    if not isinstance(name, str) or not name.strip():
+        raise Refusal(Reason.INVALID, f"{type(track).__name__}: its event name is empty, or no text")
+    user, anonymous = track.user_id, getattr(track, "anonymous_id", None)
+    if user is None and anonymous is None:
+        raise Refusal(Reason.NO_IDENTITY, f"{name}: it has neither a user_id nor an anonymous_id")
+    properties = dict(track.properties)
+    check_jsonable(properties, "properties")
+    payload = _json(properties, "properties")
+    check_numbers(payload)
+    head = b'{"type":"track","event":%b,' % _json(name, "event")
+    for field, key, value in (("user_id", b"userId", user), ("anonymous_id", b"anonymousId", anonymous)):
+        if value is not None:
+            head += b'"%b":%b,' % (key, _json(_id_text(field, value), field))
+    return seal("track", name, head + b'"properties":%b,' % payload, message_id, timestamp, end)
+
+
+def seal(type_: str, name: str, start: bytes, message_id: str, timestamp: str, end: bytes) -> Envelope:
+    """Put the parts of an envelope together.
+
+    Raises:
+        Refusal: it is above Segment's limit.
+    """
+    body = b'%b"messageId":%b,"timestamp":"%b",%b' % (start, _json(message_id, "message_id"), timestamp.encode(), end)
+    if len(body) > MAX_BYTES:
+        raise Refusal(Reason.TOO_LARGE, f"{name or type_}: it takes {len(body):,} bytes, above the limit of {MAX_BYTES:,}")
+    return Envelope(message_id, type_, name, body)
+
+
+def check_numbers(payload: bytes) -> None:
+    """Check that JSON holds no NaN, no infinity and no integer beyond 64 bits.
+
+    Raises:
+        Refusal: it does.
+    """
+    if b"NaN" in payload or b"Infinity" in payload or _LONG_NUMBER.search(payload):
+        json.loads(payload, parse_int=_check_int, parse_constant=_refuse_constant)
+
+
+def check_jsonable(value: object, field: str, depth: int = 0) -> None:
+    """Check that a value of any type has a JSON form that loses nothing.
+
+    Args:
+        value: the value.
+        field: the field that holds it, for the message.
+        depth: how deep in the field the value lies.
+
+    Raises:
+        Refusal: it holds bytes, NaN, an infinity, a key that is no text, a circle, or too deep a nesting.
+    """
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: bytes have no JSON form; decode or base64-encode them")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: a number is not finite, which JSON cannot say")
+    if depth > _MOST_DEPTH:
+        raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: circular, or nested more than {_MOST_DEPTH} deep")
+    for part in _parts(value, field):
+        check_jsonable(part, field, depth + 1)
+
+
+def _parts(value: object, field: str) -> Iterable[object]:
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, (str, int)) for key in value):
+            raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: a mapping has a key that is no text")
+        return value.values()
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return value
+    if isinstance(value, BaseModel):
+        return (value.model_dump(mode="json"),)
+    if is_dataclass(value) and not isinstance(value, type):
+        return [getattr(value, each.name) for each in dataclass_fields(value)]
+    return ()
+
+
+def _id_text(name: str, value: object) -> str:
+    if isinstance(value, str):
+        if not value.strip():
+            raise Refusal(Reason.NO_IDENTITY, f"field {name!r}: an id is empty")
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    raise Refusal(Reason.INVALID, f"field {name!r}: an id is text or a number, not {type(value).__name__}")
+
+
+def _json(value: object, field: str) -> bytes:
+    try:
+        return to_json(value)
+    except (PydanticSerializationError, UnicodeEncodeError, RecursionError) as error:
+        raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: {_why(error)}") from None
+
+
+def _check_int(digits: str) -> int:
+    # Compared before it is made: Python refuses to make an integer of thousands of digits.
+    if len(digits) > len("-") + 20 or int(digits) not in _INT_RANGE:
+        raise Refusal(Reason.NOT_SERIALIZABLE, "an integer is beyond 64 bits, and would lose digits; send it as text")
+    return int(digits)
+
+
+def _refuse_constant(_: str) -> float:
+    raise Refusal(Reason.NOT_SERIALIZABLE, "a number is not finite, which JSON cannot say")
+
+
+def _why(error: Exception) -> str:
+    """Say why there is no JSON form, without the value that a library's own text may show."""
+    text = str(error)
+    for sign, meaning in _WHY.items():
+        if sign in text:
+            return meaning
+    unknown = re.search(r"unknown type: (<class '[^']+'>)", text)
+    return f"a value of {unknown[1]} has no JSON form" if unknown else f"it has no JSON form ({type(error).__name__})"
+
+
+_WHY = {
+    "surrogates": "a text has a lone surrogate, which UTF-8 cannot say",
+    "Circular": "it is circular",
+    "depth": "it is nested too deep",
+    "recursion": "it is nested too deep",
+}

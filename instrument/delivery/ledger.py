@@ -1,0 +1,77 @@
+"""The count of every message's fate."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What became of the messages of a client, so far.
+
+    Attributes:
+        accepted: messages that were taken over.
+        undeclared: those among them that came as untyped objects.
+        late: those among them that began after their request scope was closed.
+        refused: messages that were not, by `Reason`.
+        delivered: messages that a destination took, by destination.
+        dead: messages that will never be delivered, by reason.
+        retried: attempts that failed and were repeated.
+        queued: messages that wait.
+    """
+
+    accepted: int = 0
+    undeclared: int = 0
+    late: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+    delivered: Mapping[str, int] = field(default_factory=dict)
+    dead: Mapping[str, int] = field(default_factory=dict)
+    retried: int = 0
+    queued: int = 0
+
+
+class Ledger:
+    """The counts of one client. Every method may be called from any thread."""
+
+    __slots__ = ("_counts", "_dead", "_delivered", "_lock")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._delivered: Counter[str] = Counter()
+        self._dead: Counter[str] = Counter()
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Count messages: `accepted`, `undeclared`, `late`, `retried`."""
+        with self._lock:
+            self._counts[what] += number
+
+    def delivered(self, destination: str, number: int) -> None:
+        """Count messages that a destination took."""
+        with self._lock:
+            self._delivered[destination] += number
+
+    def dead(self, reason: str, number: int) -> None:
+        """Count messages that will never be delivered."""
+        with self._lock:
+            self._dead[reason] += number
+
+    def stats(self, *, refused: Mapping[str, int], queued: int) -> Stats:
+        """Return a copy of the counts."""
+        with self._lock:
+            return Stats(
+                accepted=self._counts["accepted"],
+                undeclared=self._counts["undeclared"],
+                late=self._counts["late"],
+                retried=self._counts["retried"],
+                refused=dict(refused),
+                delivered=dict(self._delivered),
+                dead=dict(self._dead),
+                queued=queued,
+            )

@@ -1,0 +1,200 @@
+"""One engine for every decorator: the messages of one handler, and the life of one call."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from instrument.calls import Call, Outcome
+from instrument.client import default_client
+from instrument.errors import Reason, Refusal
+from instrument.handlers import Nature
+from instrument.missing import MISSING
+from instrument.resolution import Moment, compile_message, compile_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from instrument.bindings import Binding, Source
+    from instrument.client import Client
+    from instrument.handlers import Handler
+    from instrument.messages import Message
+    from instrument.resolution import MessagePlan, Read
+    from instrument.scopes import Scope
+
+    FailedIf = Callable[[Call], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Instrumentation:
+    """What a decorator compiled: the messages of one handler, and when each is emitted.
+
+    Attributes:
+        handler: what is decorated.
+        start: emitted before the handler runs.
+        success: emitted when its body has ended.
+        failure: emitted when it raised, was cancelled, or returned what `failed_if` calls a failure.
+        failed_if: whether a call that ended is a failure; sees `call.result` and `call.error`.
+        read_message_id: gives the message ids, where the call has one.
+        own_client: the client, where it is not the default one.
+    """
+
+    handler: Handler
+    start: MessagePlan | None
+    success: MessagePlan | None
+    failure: MessagePlan | None
+    failed_if: FailedIf | None
+    read_message_id: Read | None
+    own_client: Client | None
+
+    def client(self) -> Client:
+        """Return the client that the messages go to."""
+        return self.own_client or default_client()
+
+    def emit(self, plan: MessagePlan, call: Call, client: Client) -> None:
+        """Build a message from a call and hand it over; whatever goes wrong stays here, but in strict mode.
+
+        Raises:
+            Exception: in strict mode, and where the handler has not raised: what went wrong.
+        """
+        try:
+            if client.settings.debug or call.late:
+                self._emit_with_notes(plan, call, client)
+            else:
+                client.accept(plan.build(call), message_id=self._message_id(call))
+        except Exception as error:  # noqa: BLE001 - emission never changes the handler
+            if isinstance(error, Refusal) and error.reason is Reason.DISABLED:
+                return
+            where = f"{self.handler.name} ({self.handler.place}), {plan.moment.value} {plan.model.__name__}"
+            client.faults.report(error, where, handler_raised=call.error is not None)
+
+    def _emit_with_notes(self, plan: MessagePlan, call: Call, client: Client) -> None:
+        if call.late and client.settings.late == "refuse":
+            raise Refusal(Reason.LATE, f"{plan.model.__name__}: the call began after its request scope was closed")
+        message, origins = plan.build_with_provenance(call)
+        notes: dict[str, Any] = {"late": True} if call.late else {}
+        if client.settings.debug:
+            notes |= {"provenance": origins, "handler": self.handler.name, "place": str(self.handler.place)}
+        client.accept(message, message_id=self._message_id(call), context={"instrument": notes}, late=call.late)
+
+    def _message_id(self, call: Call) -> str | None:
+        if self.read_message_id is None:
+            return None
+        try:
+            value = self.read_message_id(call)
+        except Exception as error:
+            raise Refusal(Reason.SOURCE_FAILED, f"reading message_id raised {type(error).__name__}") from error
+        return None if value is MISSING or value is None else str(value)
+
+
+def compile_instrumentation(
+    handler: Handler,
+    *,
+    success: type[Message] | Binding[Message] | None,
+    start: type[Message] | Binding[Message] | None,
+    failure: type[Message] | Binding[Message] | None,
+    scope: type[Scope] | Binding[Scope] | None,
+    failed_if: FailedIf | None,
+    message_id: Source | None,
+    client: Client | None,
+) -> Instrumentation:
+    """Compile what a decorator was given.
+
+    Raises:
+        BindingError: the handler and a message do not fit.
+        DeclarationError: a message class is abstract.
+    """
+    given = ((Moment.START, start), (Moment.SUCCESS, success), (Moment.FAILURE, failure))
+    plans = {
+        moment: compile_message(handler, message, scope, moment, has_failed_if=failed_if is not None)
+        for moment, message in given
+        if message is not None
+    }
+    first = Moment.START if start is not None else Moment.SUCCESS
+    return Instrumentation(
+        handler=handler,
+        start=plans.get(Moment.START),
+        success=plans.get(Moment.SUCCESS),
+        failure=plans.get(Moment.FAILURE),
+        failed_if=failed_if,
+        read_message_id=None if message_id is None else compile_source(handler, message_id, first, "message_id"),
+        own_client=client,
+    )
+
+
+class Run(Call):
+    """A call, with its life: a context manager around the handler's body."""
+
+    __slots__ = ("_client", "_instrumentation", "_started", "postponed")
+
+    def __init__(
+        self, instrumentation: Instrumentation, client: Client, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        Call.__init__(self, instrumentation.handler, args, kwargs, strict=client.faults.strict)
+        self._instrumentation = instrumentation
+        self._client = client
+        self._started = False
+        self.postponed = False
+        """Whether the handler returned an object that has yet to run its body."""
+
+    def __enter__(self) -> Run:
+        start = self._instrumentation.start
+        if start is not None and not self._started:
+            self._started = True
+            self._instrumentation.emit(start, self, self._client)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.postponed and error is None:
+            return
+        self.ended = perf_counter()
+        self.error = error
+        instrumentation = self._instrumentation
+        self.outcome = self._outcome()
+        if self.outcome is Outcome.SUCCESS:
+            plan = instrumentation.success
+        else:
+            plan = None if self.outcome is Outcome.ABANDONED or _is_normal_exit(error) else instrumentation.failure
+        if plan is not None:
+            instrumentation.emit(plan, self, self._client)
+
+    def begin(self) -> None:
+        """Start the clock: the body runs later than its call, though in the request scope of its call."""
+        self.postponed = False
+        self.began = perf_counter()
+        if self.frame is None or self.late:
+            self.capture(self.began)
+
+    def _outcome(self) -> Outcome:
+        error = self.error
+        if isinstance(error, GeneratorExit) and self.handler.nature in _GENERATORS:
+            return Outcome.ABANDONED
+        if isinstance(error, _CANCELLED):
+            return Outcome.CANCELLED
+        by_default = Outcome.SUCCESS if error is None else Outcome.FAILURE
+        if self._instrumentation.failed_if is None or not isinstance(error, (Exception, type(None))):
+            return by_default
+        return self._judged(self._instrumentation.failed_if, by_default)
+
+    def _judged(self, failed_if: FailedIf, by_default: Outcome) -> Outcome:
+        try:
+            return Outcome.FAILURE if failed_if(self) else Outcome.SUCCESS
+        except Exception as raised:  # noqa: BLE001 - a predicate's error must not reach the handler
+            # A predicate on the result alone cannot judge a call that has none: the exception stays a failure.
+            if self.error is None or not isinstance(raised, AttributeError):
+                where = f"{self.handler.name} ({self.handler.place}), failed_if"
+                self._client.faults.report(raised, where, handler_raised=self.error is not None)
+            return by_default
+
+
+_GENERATORS = (Nature.GENERATOR, Nature.ASYNC_GENERATOR)
+_CANCELLED = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt)
+
+
+def _is_normal_exit(error: BaseException | None) -> bool:
+    return isinstance(error, SystemExit) and error.code in (None, 0)

@@ -1,0 +1,384 @@
+"""Messages: the typed calls of the Segment spec, and the registry of what is declared."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, Union, get_args, get_origin, runtime_checkable
+from uuid import UUID
+
+from pydantic import Field
+from pydantic_core import PydanticUndefined
+
+from instrument.declared import IDENTITY, Declared
+from instrument.errors import DeclarationError
+from instrument.names import event_name
+from instrument.scopes import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pydantic.fields import FieldInfo
+
+    from instrument.places import Place
+
+_WIRE_IDS = MappingProxyType(
+    {"user_id": "userId", "anonymous_id": "anonymousId", "group_id": "groupId", "previous_id": "previousId"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """The shape of one call of the Segment spec.
+
+    Attributes:
+        type: the value of the key `type`.
+        payload: the key that holds the fields which are no ids; `None` where the call has none.
+        name_key: the key that holds the name which comes from the class; `None` where the call has none.
+        own_ids: the ids that the call has besides the identity, by field name.
+    """
+
+    type: str
+    payload: Literal["properties", "traits"] | None
+    name_key: Literal["event", "name"] | None = None
+    own_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What was declared with a message class.
+
+    Attributes:
+        spec: the shape of its call.
+        name: the name of the event, page or screen.
+        category: the category of a page or screen.
+        ids: by field name, the key that Segment has for the id.
+        scope_fields: the fields that scopes of the class declare: what the request scope may give.
+        at: where the class is declared.
+    """
+
+    spec: Spec
+    name: str | None
+    category: str | None
+    ids: Mapping[str, str]
+    scope_fields: frozenset[str]
+    at: Place
+
+
+class Message(Declared):
+    """One typed call of the Segment spec. Declare subclasses of `Track`, `Identify`, `Group`, `Page`, …
+
+    Raises:
+        DeclarationError: where the class is declared: a name that another class has, a message that could have
+            no identity, two fields with one key, or a field name that pydantic or the spec needs for itself.
+    """
+
+    __segment_spec__: ClassVar[Spec]
+    __declaration__: ClassVar[Declaration | None] = None
+    """`None` for an abstract class, of which no message can be sent."""
+    __abstract__: ClassVar[bool] = True
+    __given_name__: ClassVar[str | None] = None
+    __category__: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, *, name: str | None = None, abstract: bool = False) -> None:
+        cls.__given_name__, cls.__abstract__ = name, abstract
+        super().__init_subclass__()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        origin = cls.__pydantic_generic_metadata__["origin"]
+        if origin is not None:
+            cls.__declaration__ = origin.__declaration__
+        elif cls.__abstract__:
+            cls.__declaration__ = None
+        else:
+            cls.__declaration__ = _declare(cls)
+            registry.add(cls)
+
+    def _payload(self) -> dict[str, Any]:
+        ids = type(self).__segment_spec__.own_ids
+        return self.model_dump(by_alias=True, exclude={*IDENTITY, *ids})
+
+
+class Track(Message, abstract=True):
+    """An event: something that a user did. https://segment.com/docs/connections/spec/track/
+
+    The event's name comes from the class name, or from `name=`.
+
+    Args:
+        name: the event's name, as a class argument.
+        abstract: a base that only carries fields, as a class argument.
+
+    >>> from instrument import Scope, Track
+    >>> class UserScope(Scope):
+    ...     user_id: int
+    >>> class InvoicePaid(Track, UserScope):
+    ...     amount: int
+    >>> paid = InvoicePaid(user_id=7, amount=12)
+    >>> paid.event, paid.properties
+    ('Invoice Paid', {'amount': 12})
+    """
+
+    __segment_spec__ = Spec("track", "properties", name_key="event")
+    __reserved_names__ = frozenset({"event", "properties"})
+
+    @property
+    def event(self) -> str:
+        """The event's name."""
+        return _name(self) or ""
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The properties, by the keys that are sent."""
+        return self._payload()
+
+
+class _WithTraits(Message, abstract=True):
+    __reserved_names__ = frozenset({"traits"})
+
+    @property
+    def traits(self) -> dict[str, Any]:
+        """The traits, by the keys that are sent."""
+        return self._payload()
+
+
+class Identify(_WithTraits, abstract=True):
+    """Who a user is. https://segment.com/docs/connections/spec/identify/"""
+
+    __segment_spec__ = Spec("identify", "traits")
+
+
+class Group(_WithTraits, abstract=True):
+    """The group that a user belongs to. https://segment.com/docs/connections/spec/group/"""
+
+    __segment_spec__ = Spec("group", "traits", own_ids=("group_id",))
+
+    group_id: str | int | UUID
+
+
+class _Viewed(Message, abstract=True):
+    __reserved_names__ = frozenset({"name", "category", "properties"})
+
+    def __init_subclass__(
+        cls, *, name: str | None = None, category: str | None = None, abstract: bool = False
+    ) -> None:
+        cls.__category__ = category
+        super().__init_subclass__(name=name, abstract=abstract)
+
+    @property
+    def name(self) -> str | None:
+        """The name of what was viewed."""
+        return _name(self)
+
+    @property
+    def category(self) -> str | None:
+        """The category of what was viewed."""
+        return type(self).__category__
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The properties, by the keys that are sent."""
+        return self._payload()
+
+
+class Page(_Viewed, abstract=True):
+    """A page that was viewed. https://segment.com/docs/connections/spec/page/"""
+
+    __segment_spec__ = Spec("page", "properties", name_key="name")
+
+
+class Screen(_Viewed, abstract=True):
+    """A screen of a mobile app that was viewed. https://segment.com/docs/connections/spec/screen/"""
+
+    __segment_spec__ = Spec("screen", "properties", name_key="name")
+
+
+class Alias(Message, abstract=True):
+    """Two ids of one user. It has nothing but ids. https://segment.com/docs/connections/spec/alias/"""
+
+    __segment_spec__ = Spec("alias", None, own_ids=("previous_id",))
+
+    previous_id: str | int | UUID
+
+
+@runtime_checkable
+class SegmentTrack(Protocol):
+    """Any object with these three can be sent with `client.track`, though untyped and undeclared."""
+
+    @property
+    def user_id(self) -> Any:
+        """The user."""
+
+    @property
+    def event(self) -> str:
+        """The event's name."""
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """The properties, by the keys that are sent."""
+
+
+class Registry:
+    """The declared messages, by type and name."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._classes: dict[tuple[str, str], type[Message]] = {}
+
+    def add(self, cls: type[Message]) -> None:
+        """Keep a class that was declared; the same class declared again replaces itself.
+
+        Raises:
+            DeclarationError: another class has the type and the name.
+        """
+        spec, name = cls.__segment_spec__, cls.__declaration__.name if cls.__declaration__ else None
+        # Only an event is known by its name alone: pages, screens and the rest may be told apart by their class.
+        key = (spec.type, name if spec.name_key == "event" and name else f"{cls.__module__}:{cls.__qualname__}")
+        with self._lock:
+            other = self._classes.get(key)
+            if other is not None and not _declared_again(other, cls):
+                raise DeclarationError(
+                    f"{cls.__declared_at__}: {cls.__name__}: the {spec.type} {name!r} is already declared, by "
+                    f"{other.__name__} at {other.__declared_at__}. Give one of the two another name: "
+                    f'`class {cls.__name__}({spec.type.capitalize()}, …, name="…")`.'
+                )
+            self._classes[key] = cls
+
+    def messages(self) -> tuple[type[Message], ...]:
+        """Return the declared classes in the order of their declaration."""
+        with self._lock:
+            return tuple(self._classes.values())
+
+    @contextmanager
+    def isolated(self) -> Iterator[None]:
+        """Forget on leaving whatever is declared inside: for tests that declare classes."""
+        with self._lock:
+            before = dict(self._classes)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._classes = before
+
+
+registry = Registry()
+
+
+def declared_messages() -> tuple[type[Message], ...]:
+    """Return every declared message class, in the order of declaration."""
+    return registry.messages()
+
+
+def declaration_of(message: type[Message]) -> Declaration:
+    """Return what was declared with a class.
+
+    Raises:
+        DeclarationError: the class is abstract.
+    """
+    if message.__declaration__ is None:
+        raise DeclarationError(
+            f"{message.__name__}, declared at {message.__declared_at__}, is abstract: "
+            "it carries fields for other messages, and cannot be sent itself."
+        )
+    return message.__declaration__
+
+
+def _name(message: Message) -> str | None:
+    declaration = type(message).__declaration__
+    return None if declaration is None else declaration.name
+
+
+def _declare(cls: type[Message]) -> Declaration:
+    spec = cls.__segment_spec__
+    ids = {name: _WIRE_IDS[name] for name in (*IDENTITY, *spec.own_ids) if name in cls.model_fields}
+    _check_identity(cls, spec)
+    _check_payload(cls, spec, ids)
+    return Declaration(
+        spec=spec,
+        name=_declared_name(cls, spec),
+        category=cls.__category__,
+        ids=MappingProxyType(ids),
+        scope_fields=frozenset(_scope_fields(cls)),
+        at=cls.__declared_at__,
+    )
+
+
+def _declared_name(cls: type[Message], spec: Spec) -> str | None:
+    if spec.name_key is None:
+        if cls.__given_name__ is not None:
+            raise DeclarationError(f"{cls.__declared_at__}: {cls.__name__}: a call of {spec.type} has no name.")
+        return None
+    name = event_name(cls.__name__) if cls.__given_name__ is None else cls.__given_name__
+    if not name.strip():
+        raise DeclarationError(f"{cls.__declared_at__}: {cls.__name__}: the name of the {spec.type} is empty.")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise DeclarationError(
+            f"{cls.__declared_at__}: {cls.__name__}: the name of the {spec.type} has a lone surrogate."
+        ) from None
+    return name
+
+
+def _check_identity(cls: type[Message], spec: Spec) -> None:
+    needed = ("user_id",) if spec.type == "alias" else IDENTITY
+    if any(_always_given(cls.model_fields[name]) for name in needed if name in cls.model_fields):
+        return
+    fields = " or ".join(f"`{name}`" for name in needed)
+    raise DeclarationError(
+        f"{cls.__declared_at__}: {cls.__name__} could be sent without an identity: Segment requires {fields}. "
+        f"Inherit from a scope that declares one of them, without a default of None: "
+        f"`class {cls.__name__}({spec.type.capitalize()}, UserScope)`."
+    )
+
+
+def _check_payload(cls: type[Message], spec: Spec, ids: Mapping[str, str]) -> None:
+    keys: dict[str, str] = {}
+    for name, field in cls.model_fields.items():
+        if name in ids:
+            continue
+        if spec.payload is None:
+            raise DeclarationError(
+                f"{cls.__declared_at__}: {cls.__name__}.{name}: a call of {spec.type} has only ids: "
+                f"{', '.join(('user_id', *spec.own_ids))}."
+            )
+        key = field.serialization_alias or field.alias or name
+        if key in keys:
+            raise DeclarationError(
+                f"{cls.__declared_at__}: {cls.__name__}: the fields {keys[key]!r} and {name!r} have one key, {key!r}."
+            )
+        keys[key] = name
+
+
+def _scope_fields(cls: type[Message]) -> Iterator[str]:
+    for base in cls.__mro__:
+        if issubclass(base, Scope) and not issubclass(base, Message):
+            yield from base.model_fields
+
+
+def _always_given(field: FieldInfo) -> bool:
+    if field.default is None or field.default_factory is not None:
+        return False
+    return field.default is not PydanticUndefined or not _admits_none(field.annotation)
+
+
+def _admits_none(annotation: Any) -> bool:
+    if get_origin(annotation) is Annotated:
+        return _admits_none(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return any(map(_admits_none, get_args(annotation)))
+    return annotation is None or annotation is type(None)
+
+
+def _declared_again(old: type[Message], new: type[Message]) -> bool:
+    """Whether a class replaces itself: its module was reloaded, its function or notebook cell run again."""
+    if (old.__module__, old.__qualname__) != (new.__module__, new.__qualname__):
+        return False
+    if old.__declared_at__ == new.__declared_at__:
+        return True
+    module = sys.modules.get(new.__module__)
+    importing = getattr(getattr(module, "__spec__", None), "_initializing", False)
+    return new.__module__ == "__main__" or not importing

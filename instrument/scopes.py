@@ -1,0 +1,37 @@
+"""Scopes: the identifying fields that events share, nested by inheritance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from instrument.declared import IDENTITY, Declared
+
+_NAMES: set[str] = set(IDENTITY)
+
+
+class Scope(Declared):
+    """Identifying fields: the user, the project, the cluster that something happened in.
+
+    Scopes nest by inheritance. A field `user_id` or `anonymous_id` is the identity, and is sent as Segment's
+    `userId` or `anonymousId`; every other field becomes a property, under its `serialization_alias` if it has one.
+
+    Raises:
+        DeclarationError: a field has a name that pydantic or a message needs for itself.
+
+    >>> from pydantic import Field
+    >>> class UserScope(Scope):
+    ...     user_id: int
+    >>> class ProjectScope(UserScope):
+    ...     project_id: int = Field(serialization_alias="proj_id")
+    """
+
+    __reserved_names__ = frozenset({"event", "properties", "traits"})
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        _NAMES.update(cls.model_fields)
+
+
+def scope_names() -> frozenset[str]:
+    """Name every field that some declared scope has: what a request scope may hold."""
+    return frozenset(_NAMES)

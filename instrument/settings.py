@@ -1,0 +1,76 @@
+"""The settings of a client: arguments of `Client(...)` and `configure(...)`, or environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What a client can be told.
+
+    Each is an environment variable too: its name in capitals with the prefix `INSTRUMENT_`; the write key alone
+    is `SEGMENT_CLIENT_KEY`.
+
+    Raises:
+        pydantic.ValidationError: a value does not fit.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="INSTRUMENT_", frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
+
+    write_key: str | None = Field(default=None, validation_alias=AliasChoices("write_key", "SEGMENT_CLIENT_KEY"))
+    """Segment's write key; without one and without destinations, the client is disabled."""
+    host: str | None = None
+    """The base address of Segment's HTTP API; by default Segment's own."""
+    enabled: bool | None = None
+    """The one switch; by default on when there is a key or a destination."""
+    spool_max_bytes: int = Field(default=256 << 20, gt=0)
+    """How much may wait to be delivered, in bytes."""
+    flush_timeout: float = Field(default=5.0, ge=0, allow_inf_nan=False)
+    """Seconds: the deadline at exit, and of `flush` and `close`."""
+    strict: bool = False
+    """Raise instead of log."""
+    debug: bool = False
+    """Put into each envelope where its fields came from."""
+    late: Literal["strip", "refuse"] = "strip"
+    """What becomes of a message that begins after its request ended: sent without that request's fields, or refused."""
+    on_error: Callable[[BaseException, str], object] | None = None
+    """Called with each error of the instrumentation, and the place."""
+    on_drop: Callable[[Any, str], object] | None = None
+    """Called with each envelope that will never be delivered, and the reason."""
+    destinations: Sequence[Any] | None = None
+    """Where envelopes go; by default to Segment."""
+    gzip: bool = False
+    """Whether bodies are compressed."""
+    timeout: float = Field(default=15.0, gt=0, allow_inf_nan=False)
+    """Seconds to wait for Segment's answer."""
+    proxies: Mapping[str, str] | None = None
+    """By protocol, as for requests."""
+    oauth_client_id: str | None = None
+    """With the next two: authenticate by OAuth instead of the write key."""
+    oauth_client_key: str | None = None
+    """The private key, in PEM."""
+    oauth_key_id: str | None = None
+    """The id of the key."""
+    oauth_auth_server: str = "https://oauth2.segment.io"
+    """The base address of the OAuth server."""
+    oauth_scope: str = "tracking_api:write"
+    """The scope of the token."""
+
+    @property
+    def oauth(self) -> dict[str, str] | None:
+        """The arguments of Segment's OAuth, or `None` where it is not used."""
+        if not (self.oauth_client_id and self.oauth_client_key and self.oauth_key_id):
+            return None
+        return {
+            "client_id": self.oauth_client_id,
+            "client_key": self.oauth_client_key,
+            "key_id": self.oauth_key_id,
+            "auth_server": self.oauth_auth_server,
+            "scope": self.oauth_scope,
+        }
