@@ -34,20 +34,11 @@ class Call:
         outcome: how the call ended, `Outcome.RUNNING` until then.
     """
 
-    __slots__ = (
-        "_result",
-        "args",
-        "began",
-        "captured",
-        "ended",
-        "error",
-        "frame",
-        "handler",
-        "kwargs",
-        "late",
-        "outcome",
-        "strict",
-    )
+    # On the class, since most calls end with these: a call is made for every run of a handler.
+    error: BaseException | None = None
+    outcome = Outcome.RUNNING
+    ended: float | None = None
+    _result: Any = MISSING
 
     def __init__(
         self, handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any], *, strict: bool = False
@@ -56,12 +47,8 @@ class Call:
         self.args = args
         self.kwargs = kwargs
         self.strict = strict
-        self.error: BaseException | None = None
-        self.outcome = Outcome.RUNNING
-        self.ended: float | None = None
-        self._result: Any = MISSING
-        self.began = perf_counter()
-        self.capture(self.began)
+        self.captured = self.began = now = perf_counter()
+        self.frame, self.late = context.capture(now)
 
     def capture(self, now: float) -> None:
         """Make the request scope of this moment the one of the call."""

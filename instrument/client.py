@@ -7,17 +7,19 @@ import logging
 import threading
 import weakref
 from dataclasses import dataclass
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from instrument import context
 from instrument.delivery.destination import network_blocked
-from instrument.delivery.envelope import codec_of, encode_undeclared, tail
+from instrument.delivery.envelope import PLAIN_TAIL, check_message_id, codec_of, encode_undeclared, tail
 from instrument.delivery.ledger import Ledger, Stats
 from instrument.delivery.pipeline import Pipeline, Transport
 from instrument.errors import Reason, Refusal
 from instrument.faults import Faults, ambient
 from instrument.messages import Alias, Group, Identify, Message, Page, Screen, SegmentTrack, Track
 from instrument.places import caller
-from instrument.stamps import Stamps, format_time
+from instrument.stamps import Stamp, Stamps, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -112,6 +114,7 @@ class Client:
         self.settings = settings
         self.faults = Faults(strict=settings.strict, on_error=settings.on_error)
         self.enabled, self._why_disabled = _enabled(settings, transport)
+        self.strict, self.debug = settings.strict, settings.debug
         self.active = self.enabled or settings.strict or settings.debug
         """Whether messages are built at all: strict and debug do so even where nothing is sent."""
         self._ledger = Ledger()
@@ -184,8 +187,9 @@ class Client:
 
     def stats(self) -> Stats:
         """Return what became of the messages so far."""
-        queued = 0 if self._transport is None else self._transport.queued
-        return self._ledger.stats(refused=self.faults.refused, queued=queued)
+        transport = self._transport
+        accepted, queued = (0, 0) if transport is None else (transport.accepted, transport.queued)
+        return self._ledger.stats(accepted=accepted, refused=self.faults.refused, queued=queued)
 
     def accept(
         self,
@@ -205,24 +209,23 @@ class Client:
         Raises:
             Refusal: the message is not accepted.
         """
-        new_id, now = self._stamps.next()
-        message_id = message_id or new_id
-        when = now if timestamp is None else format_time(timestamp)
-        end = tail(context, integrations)
+        stamp = self._stamps.next()
+        if message_id is not None or timestamp is not None:
+            stamp = _stamped(stamp, message_id, timestamp)
+        end = PLAIN_TAIL if context is None and integrations is None else tail(context, integrations)
         declared = isinstance(message, Message)
         if declared:
-            envelope = codec_of(type(message)).encode(message, message_id, when, end)
+            envelope = codec_of(type(message)).encode(message, stamp, end)
         else:
-            envelope = encode_undeclared(message, message_id, when, end)
+            envelope = encode_undeclared(message, stamp, end)
         if not self.enabled:
             raise self._disabled()
-        self._opened().put(envelope, message)
-        self._ledger.count("accepted")
+        (self._transport or self._opened()).put(envelope, message)
         if late:
             self._ledger.count("late")
         if not declared:
             self._ledger.count("undeclared")
-        return message_id
+        return envelope.message_id
 
     def tell_disabled(self) -> None:
         """Say once that nothing is sent."""
@@ -235,7 +238,7 @@ class Client:
             return Receipt(None, self._disabled())
         try:
             _check_spec(spec, message)
-            return Receipt(self.accept(message, **extras))
+            return Receipt(self._accept_late_or_not(message, extras))
         except Refusal as refusal:
             if refusal.reason is not Reason.DISABLED:
                 self.faults.report(refusal, f"{type(message).__name__}, sent at {caller()}")
@@ -243,6 +246,14 @@ class Client:
         except Exception as error:  # noqa: BLE001 - the client never raises, whatever a message does
             self.faults.report(error, f"{type(message).__name__}, sent at {caller()}")
             return Receipt(None, error)
+
+    def _accept_late_or_not(self, message: Message | SegmentTrack, extras: Extras) -> str:
+        if not context.capture(perf_counter())[1]:
+            return self.accept(message, **extras)
+        if self.settings.late == "refuse":
+            raise Refusal(Reason.LATE, f"{type(message).__name__}: it was sent after its request scope was closed")
+        marked = {**(extras.get("context") or {}), "instrument": {"late": True}}
+        return self.accept(message, **{**extras, "context": marked}, late=True)
 
     def _disabled(self) -> Refusal:
         self.tell_disabled()
@@ -331,6 +342,13 @@ def _first_default_client() -> Client:
             _default.replace(client)
         assert _default.client is not None
         return _default.client
+
+
+def _stamped(stamp: Stamp, message_id: str | None, timestamp: datetime | None) -> Stamp:
+    return Stamp(
+        stamp.message_id if message_id is None else check_message_id(message_id),
+        stamp.timestamp if timestamp is None else format_time(timestamp),
+    )
 
 
 def _enabled(settings: Settings, transport: Transport | None) -> tuple[bool, str]:

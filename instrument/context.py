@@ -78,7 +78,8 @@ class _Current(ContextVarsRegistry):
 
 
 _current = _Current()
-_get_frame: Callable[[], Frame | None] = _Current.frame.get  # type: ignore[union-attr, attr-defined]
+# The variable below the registry's descriptor: reading it is on the path of every call.
+_get_frame: Callable[[], Frame | None] = _Current.frame.context_var.get  # type: ignore[union-attr, attr-defined]
 
 
 def capture(now: float) -> tuple[Frame | None, bool]:
@@ -88,9 +89,7 @@ def capture(now: float) -> tuple[Frame | None, bool]:
     ancestor, and never in silence to the closed one.
     """
     frame = _get_frame()
-    if frame is None or frame.closed_at > now:
-        return frame, False
-    return frame.nearest_open(), True
+    return (frame, False) if frame is None or frame.closed_at > now else (frame.nearest_open(), True)
 
 
 def lookup(frame: Frame, name: str, at: float) -> Any:

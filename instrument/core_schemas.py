@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
+INT_RANGE = range(-(2**63), 2**64)
+
 # Where the schema of a field holds the schemas of its parts.
 _PARTS = ("schema", "items_schema", "values_schema", "keys_schema")
 # Types of schemas whose values pydantic checks down to the leaf, under the configuration of the message itself.
@@ -16,9 +18,13 @@ _CLOSED = frozenset(
 )
 
 
-def without_bytes_as_text(model: type, schema: CoreSchema) -> CoreSchema:
-    """Make the text fields of a model strict, so that no bytes pass for text, as they do in pydantic's lax mode."""
-    return cast("CoreSchema", _strict_text(model, schema))
+def strict_leaves(model: type, schema: CoreSchema) -> CoreSchema:
+    """Let only pass what JSON can say without loss.
+
+    Text is strict, so that no bytes pass for text as in pydantic's lax mode, and integers that have no bounds get
+    those of 64 bits, signed or unsigned.
+    """
+    return cast("CoreSchema", _strict(model, schema))
 
 
 def open_fields(schema: CoreSchema) -> frozenset[str] | None:
@@ -67,18 +73,26 @@ def _choice(choice: Any) -> Any:
     return choice[0] if isinstance(choice, tuple) else choice
 
 
-def _strict_text(model: type, schema: Any) -> Any:
+def _strict(model: type, schema: Any) -> Any:
     kind = schema["type"]
     if kind == "str":
         return {**schema, "strict": True}
+    if kind == "int":
+        return _bounded(schema)
     if kind == "model" and schema["cls"] is not model:
         return schema  # a nested model keeps its own rules
-    changed = {key: _strict_text(model, schema[key]) for key in _PARTS if isinstance(schema.get(key), dict)}
+    changed = {key: _strict(model, schema[key]) for key in _PARTS if isinstance(schema.get(key), dict)}
     if kind == "model-fields":
-        changed["fields"] = {name: _strict_text(model, part) for name, part in schema["fields"].items()}
+        changed["fields"] = {name: _strict(model, part) for name, part in schema["fields"].items()}
     if kind == "union":
         changed["choices"] = [
-            (_strict_text(model, choice[0]), *choice[1:]) if isinstance(choice, tuple) else _strict_text(model, choice)
+            (_strict(model, choice[0]), *choice[1:]) if isinstance(choice, tuple) else _strict(model, choice)
             for choice in schema["choices"]
         ]
     return {**schema, **changed}
+
+
+def _bounded(schema: Any) -> Any:
+    low = {} if "ge" in schema or "gt" in schema else {"ge": INT_RANGE.start}
+    high = {} if "le" in schema or "lt" in schema else {"le": INT_RANGE.stop - 1}
+    return {**schema, **low, **high}

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from typing_extensions import Format, Self, get_annotations
 
 from instrument.bindings import Binding, Source, bind
-from instrument.core_schemas import without_bytes_as_text
+from instrument.core_schemas import strict_leaves
 from instrument.errors import DeclarationError
 from instrument.places import Place, caller
 
@@ -47,8 +47,8 @@ class Declared(BaseModel):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler, /) -> CoreSchema:
-        """Let no bytes pass for text, which pydantic's lax mode would decode in silence."""
-        return without_bytes_as_text(cls, handler(source))
+        """Let only pass what JSON can say without loss."""
+        return strict_leaves(cls, handler(source))
 
     @classmethod
     def from_call(cls, /, **sources: Source) -> Binding[Self]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 import wrapt
 
 from instrument.bindings import Binding
+from instrument.client import default_client
 from instrument.errors import BindingError
 from instrument.handlers import Nature, block, describe, is_coroutine
 from instrument.lifecycle import Instrumentation, Run, compile_instrumentation
@@ -154,7 +155,7 @@ def emitting(
     for message in (success, start, failure):
         _check_message(Message, message)
     compiled = _block(caller(), success, start, failure, scope, failed_if, message_id, client)
-    return Run(compiled, compiled.client(), (), values)
+    return Run(compiled, client or default_client(), (), values)
 
 
 @lru_cache(maxsize=256)
@@ -216,16 +217,18 @@ class Instrumented(_Transparent, wrapt.FunctionWrapper):
 
 
 def _function_wrapper(instrumentation: Instrumentation) -> Wrapper:
+    own_client = instrumentation.own_client
+
     def run(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        client = instrumentation.client()
+        client = own_client or default_client()
         if not client.active:
             client.tell_disabled()
             return wrapped(*args, **kwargs)
-        with Run(instrumentation, client, _all(instance, args), kwargs) as call:
+        with Run(instrumentation, client, args if instance is None else (instance, *args), kwargs) as call:
             result = wrapped(*args, **kwargs)
             # A function may return a coroutine without being a coroutine function: its body has yet to run.
             call.postponed = is_coroutine(result)
-            call.result = result
+            call._result = result  # noqa: SLF001 - the property of the user's costs too much here
         if call.postponed:
             return _named_after(result, _awaited(call, result))
         return result
@@ -242,8 +245,10 @@ def _made(
     """
 
     def wrapper(instrumentation: Instrumentation) -> Wrapper:
+        own_client = instrumentation.own_client
+
         def run(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            client = instrumentation.client()
+            client = own_client or default_client()
             made = wrapped(*args, **kwargs)
             if not client.active:
                 client.tell_disabled()

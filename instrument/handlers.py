@@ -8,10 +8,13 @@ from enum import Enum
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from instrument.missing import MISSING
 from instrument.places import Place, of_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from instrument.calls import Call
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -65,31 +68,40 @@ class Handler:
         bound.apply_defaults()
         return bound.arguments
 
-    def reader(self, name: str, missing: object) -> Callable[[tuple[Any, ...], dict[str, Any]], Any] | None:
-        """Compile the reading of one parameter out of the arguments of a call.
+    def reader(self, name: str) -> Callable[[Call], Any] | None:
+        """Compile the reading of one parameter from a call.
 
         Args:
             name: the parameter.
-            missing: what to answer where the call has no such argument and the parameter no default.
 
         Returns:
-            A function of a call's arguments; `None` where the handler can never have such an argument.
+            A function that gives the argument, the parameter's default, or `MISSING`; `None` where this handler
+            can never have such an argument.
         """
         parameter = self.parameters.get(name)
         if parameter is None:
-            return _keyword(name, missing) if self.accepts_any_name else None
-        default = missing if parameter.default is parameter.empty else parameter.default
-        if parameter.kind is parameter.VAR_KEYWORD:
-            named = frozenset(p.name for p in self.parameters.values() if p.kind in _NAMED)
-            return lambda _, kwargs: {key: value for key, value in kwargs.items() if key not in named}
+            return _keyword(name, MISSING) if self.accepts_any_name else None
+        default = MISSING if parameter.default is parameter.empty else parameter.default
+        index = list(self.parameters).index(name)
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
+            return _positional_or_keyword(index, name, default)
         if parameter.kind is parameter.KEYWORD_ONLY:
             return _keyword(name, default)
-        index = list(self.parameters).index(name)
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            return lambda args, _: args[index:]
         if parameter.kind is parameter.POSITIONAL_ONLY:
-            return lambda args, _: args[index] if index < len(args) else default
-        return _positional(index, name, default)
+            return lambda call: call.args[index] if index < len(call.args) else default
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            return lambda call: call.args[index:]
+        named = frozenset(each.name for each in self.parameters.values() if each.kind in _NAMED)
+        return lambda call: {key: value for key, value in call.kwargs.items() if key not in named}
+
+    def always_has(self, name: str) -> bool:
+        """Whether every call that the handler takes has such an argument, be it by default."""
+        return name in self.parameters
+
+    def holds(self, parameter: str, name: str) -> bool:
+        """Whether a parameter is annotated with a class that declares a field of this name."""
+        hint = self.parameters[parameter].annotation
+        return inspect.isclass(hint) and (name in getattr(hint, "__annotations__", ()) or hasattr(hint, name))
 
 
 def describe(function: Any) -> Handler:
@@ -137,9 +149,13 @@ def _signature(function: Any) -> inspect.Signature | None:
         return None
 
 
-def _keyword(name: str, default: object) -> Callable[[tuple[Any, ...], dict[str, Any]], Any]:
-    return lambda _, kwargs: kwargs.get(name, default)
+def _keyword(name: str, default: object) -> Callable[[Call], Any]:
+    return lambda call: call.kwargs.get(name, default)
 
 
-def _positional(index: int, name: str, default: object) -> Callable[[tuple[Any, ...], dict[str, Any]], Any]:
-    return lambda args, kwargs: args[index] if index < len(args) else kwargs.get(name, default)
+def _positional_or_keyword(index: int, name: str, default: object) -> Callable[[Call], Any]:
+    def read(call: Call) -> Any:
+        args = call.args
+        return args[index] if index < len(args) else call.kwargs.get(name, default)
+
+    return read

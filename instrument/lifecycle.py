@@ -8,7 +8,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from instrument.calls import Call, Outcome
-from instrument.client import default_client
 from instrument.errors import Reason, Refusal
 from instrument.handlers import Nature
 from instrument.missing import MISSING
@@ -50,10 +49,6 @@ class Instrumentation:
     read_message_id: Read | None
     own_client: Client | None
 
-    def client(self) -> Client:
-        """Return the client that the messages go to."""
-        return self.own_client or default_client()
-
     def emit(self, plan: MessagePlan, call: Call, client: Client) -> None:
         """Build a message from a call and hand it over; whatever goes wrong stays here, but in strict mode.
 
@@ -61,10 +56,10 @@ class Instrumentation:
             Exception: in strict mode, and where the handler has not raised: what went wrong.
         """
         try:
-            if client.settings.debug or call.late:
-                self._emit_with_notes(plan, call, client)
+            if self.read_message_id is None and not (call.late or client.debug):
+                client.accept(plan.build(call))
             else:
-                client.accept(plan.build(call), message_id=self._message_id(call))
+                self._emit_with_notes(plan, call, client)
         except Exception as error:  # noqa: BLE001 - emission never changes the handler
             if isinstance(error, Refusal) and error.reason is Reason.DISABLED:
                 return
@@ -76,9 +71,10 @@ class Instrumentation:
             raise Refusal(Reason.LATE, f"{plan.model.__name__}: the call began after its request scope was closed")
         message, origins = plan.build_with_provenance(call)
         notes: dict[str, Any] = {"late": True} if call.late else {}
-        if client.settings.debug:
+        if client.debug:
             notes |= {"provenance": origins, "handler": self.handler.name, "place": str(self.handler.place)}
-        client.accept(message, message_id=self._message_id(call), context={"instrument": notes}, late=call.late)
+        context = {"instrument": notes} if notes else None
+        client.accept(message, message_id=self._message_id(call), context=context, late=call.late)
 
     def _message_id(self, call: Call) -> str | None:
         if self.read_message_id is None:
@@ -128,17 +124,16 @@ def compile_instrumentation(
 class Run(Call):
     """A call, with its life: a context manager around the handler's body."""
 
-    __slots__ = ("_client", "_instrumentation", "_started", "postponed")
+    postponed = False
+    """Whether the handler returned an object that has yet to run its body."""
+    _started = False
 
     def __init__(
         self, instrumentation: Instrumentation, client: Client, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        Call.__init__(self, instrumentation.handler, args, kwargs, strict=client.faults.strict)
+        super().__init__(instrumentation.handler, args, kwargs, strict=client.strict)
         self._instrumentation = instrumentation
         self._client = client
-        self._started = False
-        self.postponed = False
-        """Whether the handler returned an object that has yet to run its body."""
 
     def __enter__(self) -> Run:
         start = self._instrumentation.start
@@ -155,13 +150,18 @@ class Run(Call):
         self.ended = perf_counter()
         self.error = error
         instrumentation = self._instrumentation
-        self.outcome = self._outcome()
-        if self.outcome is Outcome.SUCCESS:
-            plan = instrumentation.success
+        if error is None and instrumentation.failed_if is None:
+            self.outcome = Outcome.SUCCESS
         else:
-            plan = None if self.outcome is Outcome.ABANDONED or _is_normal_exit(error) else instrumentation.failure
+            self.outcome = self._judged_outcome()
+        plan = instrumentation.success if self.outcome is Outcome.SUCCESS else self._plan_of_failure()
         if plan is not None:
             instrumentation.emit(plan, self, self._client)
+
+    def _plan_of_failure(self) -> MessagePlan | None:
+        if self.outcome is Outcome.ABANDONED or _is_normal_exit(self.error):
+            return None
+        return self._instrumentation.failure
 
     def begin(self) -> None:
         """Start the clock: the body runs later than its call, though in the request scope of its call."""
@@ -170,7 +170,7 @@ class Run(Call):
         if self.frame is None or self.late:
             self.capture(self.began)
 
-    def _outcome(self) -> Outcome:
+    def _judged_outcome(self) -> Outcome:
         error = self.error
         if isinstance(error, GeneratorExit) and self.handler.nature in _GENERATORS:
             return Outcome.ABANDONED

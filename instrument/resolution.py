@@ -45,10 +45,12 @@ class Candidate:
     Attributes:
         origin: the place as a person would name it; the provenance.
         read: gives the value, or `MISSING`.
+        argument: the parameter, where it is the plain value of one.
     """
 
     origin: str
     read: Read
+    argument: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +94,14 @@ class MessagePlan:
         moment: when it is emitted.
         fields: where each field comes from.
         steps: the same, compiled.
+        validate: makes the message of the values of its fields.
     """
 
     model: type[Message]
     moment: Moment
     fields: tuple[FieldPlan, ...]
     steps: tuple[tuple[str, Read], ...]
+    validate: Callable[[dict[str, Any]], Message]
 
     def build(self, call: Call) -> Message:
         """Build the message.
@@ -112,11 +116,13 @@ class MessagePlan:
                 value = read(call)
                 if value is not MISSING:
                     values[name] = value
+            return self.validate(values)
+        except ValidationError as error:
+            raise self._invalid(error, call) from None
         except Refusal:
             raise
         except Exception as error:
             raise self._source_failed(name, error) from error
-        return self._validated(values, call)
 
     def build_with_provenance(self, call: Call) -> tuple[Message, dict[str, str]]:
         """Build the message, and tell where each field came from.
@@ -142,10 +148,9 @@ class MessagePlan:
 
     def _validated(self, values: dict[str, Any], call: Call) -> Message:
         try:
-            message: Message = self.model.__pydantic_validator__.validate_python(values)
+            return self.validate(values)
         except ValidationError as error:
             raise self._invalid(error, call) from None
-        return message
 
     def _invalid(self, error: ValidationError, call: Call) -> Refusal:
         missing = [str(each["loc"][0]) for each in error.errors(include_url=False) if each["type"] == "missing"]
@@ -198,6 +203,7 @@ def compile_message(
         moment=moment,
         fields=fields,
         steps=tuple((plan.name, plan.reader()) for plan in fields if plan.candidates),
+        validate=_validator(bound.model),
     )
 
 
@@ -222,12 +228,12 @@ def source_candidate(handler: Handler, source: Source) -> Candidate | str:
     head, *path = source.split(".")
     if head in _AFTER:
         return Candidate(f"{head} {source!r}" if path else head, _followed(_after_reader(head, alone=not path), path))
-    read_argument = handler.reader(head, MISSING)
-    if read_argument is None:
+    read = handler.reader(head)
+    if read is None:
         return f"there is no parameter {head!r}{nearest(head, [*handler.parameters, *_AFTER])}"
     if path:
-        return Candidate(f"path {source!r}", _followed(_argument_reader(read_argument), path))
-    return Candidate(f"argument {head!r}", _argument_reader(read_argument))
+        return Candidate(f"path {source!r}", _followed(read, path))
+    return Candidate(f"argument {head!r}", read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,21 +249,35 @@ class _Compiler:
         if source is not None:
             candidate = self._source(name, info, source)
             return FieldPlan(name, (candidate,), (candidate.origin,), default)
-        scoped = name in declaration_of(self.model).scope_fields
-        candidates = [Candidate(f"request scope {name!r}", _scope_reader(name))] if scoped or name in IDENTITY else []
-        tried = [each.origin for each in candidates]
-        argument = self.handler.reader(name, MISSING)
-        tried.append(f"argument {name!r}" + ("" if argument else " (the handler has no such parameter)"))
-        if argument is not None:
-            by_name = Candidate(f"argument {name!r}", _argument_reader(argument))
-            if name in IDENTITY:
-                candidates = [Candidate(candidates[0].origin, _identity_reader(name, argument)), by_name]
-            else:
-                candidates = [by_name, *candidates]
-                tried.reverse()
+        places = self._places(name)
+        candidates = self._reachable([each for each in places if isinstance(each, Candidate)])
+        tried = [each.origin if isinstance(each, Candidate) else each for each in places]
         if not candidates and info.is_required():
             raise self._nowhere(name, tried)
         return FieldPlan(name, tuple(candidates), tuple(tried), default)
+
+    def _places(self, name: str) -> list[Candidate | str]:
+        """Order the places that a field without a source is looked for at; text for one this handler cannot have."""
+        places: list[Candidate | str] = []
+        argument = self.handler.reader(name)
+        if argument is None:
+            places.append(f"argument {name!r} (the handler has no such parameter)")
+        else:
+            places.append(Candidate(f"argument {name!r}", argument, argument=name))
+        if name in IDENTITY:
+            read = _scope_reader(name) if argument is None else _identity_reader(name, argument)
+            # A parameter `user_id` is often the user acted upon, not the one who acts.
+            places.insert(0, Candidate(f"request scope {name!r}", read))
+        elif name in declaration_of(self.model).scope_fields:
+            places.append(Candidate(f"request scope {name!r}", _scope_reader(name)))
+        return places
+
+    def _reachable(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Cut what stands behind a parameter: a call has an argument for it, be it the default."""
+        for number, candidate in enumerate(candidates, start=1):
+            if candidate.argument is not None and self.handler.always_has(candidate.argument):
+                return candidates[:number]
+        return candidates
 
     def _source(self, name: str, info: FieldInfo, source: Source) -> Candidate:
         candidate = source_candidate(self.handler, source)
@@ -292,11 +312,12 @@ class _Compiler:
         return Candidate(candidate.origin, _if_there(head, candidate.read))
 
     def _nowhere(self, name: str, tried: list[str]) -> BindingError:
-        hint = nearest(name, self.handler.parameters)
+        paths = [f"{each}.{name}" for each in self.handler.parameters if self.handler.holds(each, name)]
+        hint = "" if paths else nearest(name, self.handler.parameters)
         return self._error(
             name,
             f"no source is possible{hint}. Tried: {', '.join(tried)}; default (the field has none). "
-            f"Write where the handler keeps it: `{self.model.__name__}.from_call({name}=\"…\")`.",
+            f"Write where the handler keeps it: `{self.model.__name__}.from_call({name}=\"{(paths or '…')[0]}\")`.",
         )
 
     def _error(self, name: str, text: str) -> BindingError:
@@ -306,27 +327,30 @@ class _Compiler:
         )
 
 
+def _validator(model: type[Message]) -> Callable[[dict[str, Any]], Message]:
+    if not model.__pydantic_complete__:  # a forward reference: pydantic completes the class at its first use
+        return model.model_validate
+    validate: Callable[[dict[str, Any]], Message] = model.__pydantic_validator__.validate_python
+    return validate
+
+
 def _scope_sources(scope: type[Scope] | Binding[Scope] | None, model: type[Message]) -> Mapping[str, Source]:
     if not isinstance(scope, Binding):
         return {}
     return {name: source for name, source in scope.sources.items() if name in model.model_fields}
 
 
-def _argument_reader(read: Callable[[tuple[Any, ...], dict[str, Any]], Any]) -> Read:
-    return lambda call: read(call.args, call.kwargs)
-
-
 def _scope_reader(name: str) -> Read:
     return lambda call: call.context_value(name)
 
 
-def _identity_reader(name: str, argument: Callable[[tuple[Any, ...], dict[str, Any]], Any]) -> Read:
+def _identity_reader(name: str, argument: Read) -> Read:
     """Read the identity from the request scope; in strict mode, ask when a parameter of the name says otherwise."""
 
     def read(call: Call) -> Any:
         value = call.context_value(name)
         if call.strict and value is not MISSING:
-            given = argument(call.args, call.kwargs)
+            given = argument(call)
             if given is not MISSING and given != value:
                 raise Refusal(
                     Reason.AMBIGUOUS,
@@ -352,16 +376,18 @@ def _if_there(head: str, read: Read) -> Read:
 
 
 def _followed(read: Read, path: list[str]) -> Read:
-    if not path:
-        return read
+    """Follow a path from a value: each step a key of a mapping that has it, else an attribute."""
+    for step in path:
+        read = _step(read, step)
+    return read
 
+
+def _step(read: Read, step: str) -> Read:
     def follow(call: Call) -> Any:
         value = read(call)
         if value is MISSING:
             return MISSING
-        for step in path:
-            value = value[step] if isinstance(value, Mapping) and step in value else getattr(value, step)
-        return value
+        return value[step] if isinstance(value, Mapping) and step in value else getattr(value, step)
 
     return follow
 

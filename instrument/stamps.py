@@ -5,51 +5,80 @@ from __future__ import annotations
 import os
 import random
 from datetime import datetime, timezone
+from itertools import count
 from time import gmtime, strftime, time_ns
+from typing import NamedTuple
+from weakref import WeakSet
 
-# A generator of our own: the one that `random` shares is seeded by test suites, and equal ids are dropped by
-# receivers as repeats.
-_random = random.Random()  # noqa: S311 - ids need to be unique, not secret
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random.seed)
 
-_VERSION_7 = 0x7 << 76
-_VARIANT = 0b10 << 62
+class Stamp(NamedTuple):
+    """The id and the time of one message.
+
+    Attributes:
+        message_id: a UUID of version 7 (RFC 9562).
+        timestamp: the time of now (RFC 3339, in UTC, with milliseconds).
+    """
+
+    message_id: str
+    timestamp: str
 
 
 class Stamps:
-    """The clock and the ids of a client."""
+    """The clock and the ids of a client.
 
-    __slots__ = ("_second",)
+    An id is a UUID of version 7: the milliseconds, bits that are random for each process and millisecond, and a
+    counter that starts anywhere (RFC 9562, section 6.2, method 1).
+
+    >>> len(Stamps().next().message_id)
+    36
+    """
+
+    __slots__ = ("__weakref__", "_counter", "_millisecond", "_random")
 
     def __init__(self) -> None:
-        # The second last seen and its text, replaced as one so that threads never see half of it.
-        self._second = (-1, "")
+        # A generator of our own: the one that `random` shares is seeded by test suites, and receivers drop
+        # messages with equal ids as repeats.
+        self._random = random.Random()  # noqa: S311 - ids need to be unique, not secret
+        self._forget()
+        _every_stamps.add(self)
 
-    def next(self) -> tuple[str, str]:
-        """Return a new message id, a UUID of version 7 (RFC 9562), and the time of now (RFC 3339, milliseconds)."""
-        milliseconds = time_ns() // 1_000_000
-        return uuid7(milliseconds), self._timestamp(milliseconds)
+    def next(self) -> Stamp:
+        """Return a new id and the time of now."""
+        now = time_ns() // 1_000_000
+        # Replaced as one, so that threads never see half of it.
+        millisecond, start, timestamp = self._millisecond
+        if millisecond != now:
+            start, timestamp = self._id_start(now), _timestamp(now)
+            self._millisecond = (now, start, timestamp)
+        return tuple.__new__(Stamp, (f"{start}{next(self._counter) & 0xFFFFFFFF:08x}", timestamp))
 
-    def _timestamp(self, milliseconds: int) -> str:
-        second, fraction = divmod(milliseconds, 1000)
-        seen, text = self._second
-        if second != seen:
-            text = strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
-            self._second = second, text
-        return f"{text}.{fraction:03d}Z"
+    def _id_start(self, now: int) -> str:
+        bits = self._random.getrandbits(42)
+        time = f"{now >> 16:08x}-{now & 0xFFFF:04x}"
+        return f"{time}-7{bits >> 30:03x}-{0x8000 | bits >> 16 & 0x3FFF:04x}-{bits & 0xFFFF:04x}"
+
+    def _forget(self) -> None:
+        self._random.seed()
+        self._counter = count(self._random.getrandbits(32))
+        self._millisecond = (-1, "", "")
 
 
-def uuid7(milliseconds: int) -> str:
-    """Return a UUID of version 7 (RFC 9562) for a time in milliseconds since 1970.
+# A child must not go on with its parent's counter.
+_every_stamps: WeakSet[Stamps] = WeakSet()
 
-    >>> uuid7(1_700_000_000_000)[:15]
-    '018bcfe5-6800-7'
-    """
-    bits = _random.getrandbits(74)
-    number = milliseconds << 80 | _VERSION_7 | (bits >> 62) << 64 | _VARIANT | bits & 0x3FFF_FFFF_FFFF_FFFF
-    text = f"{number:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+def _forget_after_fork() -> None:
+    for stamps in _every_stamps:
+        stamps._forget()  # noqa: SLF001 - the same module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)
+
+
+def _timestamp(milliseconds: int) -> str:
+    second, fraction = divmod(milliseconds, 1000)
+    return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(second))}.{fraction:03d}Z"
 
 
 def format_time(time: datetime) -> str:

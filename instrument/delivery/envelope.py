@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_json
 
-from instrument.core_schemas import custom_serialized, open_fields
+from instrument.core_schemas import INT_RANGE, custom_serialized, open_fields
 from instrument.declared import IDENTITY
 from instrument.errors import Reason, Refusal
 from instrument.messages import declaration_of
@@ -23,15 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from instrument.messages import Message, SegmentTrack
+    from instrument.stamps import Stamp
 
 MAX_BYTES = 32 << 10
 """Segment's limit for one message, in bytes."""
 
 LIBRARY_CONTEXT = {"name": LIBRARY, "version": VERSION}
-_PLAIN_TAIL = b'"context":%b,"integrations":{}}' % to_json({"library": LIBRARY_CONTEXT})
+PLAIN_TAIL = b'"context":%b,"integrations":{}}' % to_json({"library": LIBRARY_CONTEXT})
 
 _MOST_DEPTH = 200
-_INT_RANGE = range(-(2**63), 2**64)
+_MESSAGE_ID = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]{1,100}')
 # 2**64 has twenty digits: a shorter number needs no closer look.
 _LONG_NUMBER = re.compile(rb"[0-9]{20}")
 
@@ -59,7 +60,7 @@ def tail(context: Mapping[str, Any] | None, integrations: Mapping[str, Any] | No
         Refusal: a value has no JSON form.
     """
     if not context and not integrations:
-        return _PLAIN_TAIL
+        return PLAIN_TAIL
     whole = {**(context or {}), "library": LIBRARY_CONTEXT}
     check_jsonable(whole, "context")
     check_jsonable(integrations or {}, "integrations")
@@ -73,7 +74,7 @@ class Codec:
         DeclarationError: the class is abstract.
     """
 
-    __slots__ = ("_exclude", "_head", "_id_keys", "_key", "_name", "_open", "_plain_ids", "_serializer", "_type")
+    __slots__ = ("_exclude", "_head", "_id_keys", "_key", "_loose", "_name", "_open", "_serializer", "_type")
 
     def __init__(self, model: type[Message]) -> None:
         declaration = declaration_of(model)
@@ -85,14 +86,17 @@ class Codec:
         self._name = declaration.name or ""
         self._serializer = model.__pydantic_serializer__
         self._exclude = set(declaration.ids)
-        self._id_keys = tuple((name, key.encode()) for name, key in declaration.ids.items())
-        self._plain_ids = frozenset(name for name in declaration.ids if not custom_serialized(schema, name))
+        self._id_keys = tuple(
+            (name, key.encode(), not custom_serialized(schema, name)) for name, key in declaration.ids.items()
+        )
         self._open = tuple(
             name
             for name in model.model_fields
             if name not in declaration.ids
             and (open_names is None or (name in open_names and not custom_serialized(schema, name)))
         )
+        # Whether a number may be beyond what pydantic was told to check.
+        self._loose = open_names is None or bool(open_names)
         self._key = None if spec.payload is None else spec.payload.encode()
         self._head = b'{"type":%b,' % to_json(spec.type)
         if spec.name_key is not None and declaration.name is not None:
@@ -100,48 +104,48 @@ class Codec:
         if declaration.category is not None:
             self._head += b'"category":%b,' % to_json(declaration.category)
 
-    def encode(self, message: Message, message_id: str, timestamp: str, end: bytes) -> Envelope:
+    def encode(self, message: Message, stamp: Stamp, end: bytes) -> Envelope:
         """Serialise one message.
 
         Args:
             message: an instance of the codec's class.
-            message_id: the id of the envelope.
-            timestamp: when it happened, in RFC 3339.
+            stamp: the id of the envelope, and when the message happened.
             end: what `tail` made.
 
         Raises:
             Refusal: the message has no identity, no JSON form, or is above Segment's limit.
         """
         try:
-            ids = self._ids(message)
-            if self._key is None:
-                payload = b""
-            else:
-                if self._open:
-                    for name in self._open:
-                        check_jsonable(getattr(message, name), name)
-                json_bytes = self._serializer.to_json(message, by_alias=True, exclude=self._exclude)
-                check_numbers(json_bytes)
-                payload = b'"%b":%b,' % (self._key, json_bytes)
+            parts = (self._head, self._ids(message), b"" if self._key is None else self._payload(message))
         except (PydanticSerializationError, UnicodeEncodeError, RecursionError) as error:
             raise Refusal(Reason.NOT_SERIALIZABLE, f"{self._name or self._type}: {_why(error)}") from None
-        return seal(self._type, self._name, self._head + ids + payload, message_id, timestamp, end)
+        return seal(self._type, self._name, parts, stamp, end)
+
+    def _payload(self, message: Message) -> bytes:
+        for name in self._open:
+            check_jsonable(getattr(message, name), name)
+        payload = self._serializer.to_json(message, by_alias=True, exclude=self._exclude)
+        if self._loose:
+            check_numbers(payload)
+        return b'"%b":%b,' % (self._key, payload)
 
     def _ids(self, message: Message) -> bytes:
         encoded = b""
         identified = False
-        for name, key in self._id_keys:
+        for name, key, plain in self._id_keys:
             value = getattr(message, name)
             if value is None:
                 continue
             identified = identified or name in IDENTITY
-            kind = type(value) if name in self._plain_ids else None
-            if kind is int:
+            if plain and type(value) is int:
                 encoded += b'"%b":"%d",' % (key, value)
             else:
-                encoded += b'"%b":%b,' % (key, to_json(_id_text(name, value if kind is str else self._id(message, name))))
+                text = _id_text(name, value if plain and type(value) is str else self._id(message, name))
+                encoded += b'"%b":%b,' % (key, to_json(text))
         if not identified:
-            raise Refusal(Reason.NO_IDENTITY, f"{self._name or self._type}: it has neither a user_id nor an anonymous_id")
+            raise Refusal(
+                Reason.NO_IDENTITY, f"{self._name or self._type}: it has neither a user_id nor an anonymous_id"
+            )
         return encoded
 
     def _id(self, message: Message, name: str) -> Any:
@@ -163,7 +167,7 @@ def codec_of(model: type[Message]) -> Codec:
     return codec
 
 
-def encode_undeclared(track: SegmentTrack, message_id: str, timestamp: str, end: bytes) -> Envelope:
+def encode_undeclared(track: SegmentTrack, stamp: Stamp, end: bytes) -> Envelope:
     """Serialise an object that has the three attributes of a track, under the same limits.
 
     Raises:
@@ -183,19 +187,35 @@ def encode_undeclared(track: SegmentTrack, message_id: str, timestamp: str, end:
     for field, key, value in (("user_id", b"userId", user), ("anonymous_id", b"anonymousId", anonymous)):
         if value is not None:
             head += b'"%b":%b,' % (key, _json(_id_text(field, value), field))
-    return seal("track", name, head + b'"properties":%b,' % payload, message_id, timestamp, end)
+    return seal("track", name, (head, b'"properties":%b,' % payload), stamp, end)
 
 
-def seal(type_: str, name: str, start: bytes, message_id: str, timestamp: str, end: bytes) -> Envelope:
+def seal(type_: str, name: str, start: tuple[bytes, ...], stamp: Stamp, end: bytes) -> Envelope:
     """Put the parts of an envelope together.
 
     Raises:
         Refusal: it is above Segment's limit.
     """
-    body = b'%b"messageId":%b,"timestamp":"%b",%b' % (start, _json(message_id, "message_id"), timestamp.encode(), end)
+    message_id, timestamp = stamp
+    body = b"".join((*start, f'"messageId":"{message_id}","timestamp":"{timestamp}",'.encode(), end))
     if len(body) > MAX_BYTES:
-        raise Refusal(Reason.TOO_LARGE, f"{name or type_}: it takes {len(body):,} bytes, above the limit of {MAX_BYTES:,}")
-    return Envelope(message_id, type_, name, body)
+        raise Refusal(
+            Reason.TOO_LARGE, f"{name or type_}: it takes {len(body):,} bytes, above the limit of {MAX_BYTES:,}"
+        )
+    return tuple.__new__(Envelope, (message_id, type_, name, body))
+
+
+def check_message_id(message_id: str) -> str:
+    """Check an id that came from outside: it stands in the JSON as it is.
+
+    Raises:
+        Refusal: it is no text, empty, longer than 100 characters, or has characters that JSON would escape.
+    """
+    if not isinstance(message_id, str) or not _MESSAGE_ID.fullmatch(message_id):
+        raise Refusal(
+            Reason.INVALID, "message_id is text of 1 to 100 characters, none of them a quote, a backslash or a control"
+        )
+    return message_id
 
 
 def check_numbers(payload: bytes) -> None:
@@ -262,7 +282,7 @@ def _json(value: object, field: str) -> bytes:
 
 def _check_int(digits: str) -> int:
     # Compared before it is made: Python refuses to make an integer of thousands of digits.
-    if len(digits) > len("-") + 20 or int(digits) not in _INT_RANGE:
+    if len(digits) > len("-") + 20 or int(digits) not in INT_RANGE:
         raise Refusal(Reason.NOT_SERIALIZABLE, "an integer is beyond 64 bits, and would lose digits; send it as text")
     return int(digits)
 

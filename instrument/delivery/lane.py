@@ -66,6 +66,11 @@ class Lane:
     def __len__(self) -> int:
         return self._taken - self._settled
 
+    @property
+    def taken(self) -> int:
+        """How many envelopes were ever put."""
+        return self._taken
+
     def put(self, envelope: Envelope) -> bool:
         """Queue an envelope; answer whether there was room."""
         with self._changed:

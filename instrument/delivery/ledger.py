@@ -48,7 +48,7 @@ class Ledger:
         self._dead: Counter[str] = Counter()
 
     def count(self, what: str, number: int = 1) -> None:
-        """Count messages: `accepted`, `undeclared`, `late`, `retried`."""
+        """Count messages: `undeclared`, `late`, `retried`."""
         with self._lock:
             self._counts[what] += number
 
@@ -62,11 +62,11 @@ class Ledger:
         with self._lock:
             self._dead[reason] += number
 
-    def stats(self, *, refused: Mapping[str, int], queued: int) -> Stats:
+    def stats(self, *, accepted: int, refused: Mapping[str, int], queued: int) -> Stats:
         """Return a copy of the counts."""
         with self._lock:
             return Stats(
-                accepted=self._counts["accepted"],
+                accepted=accepted,
                 undeclared=self._counts["undeclared"],
                 late=self._counts["late"],
                 retried=self._counts["retried"],

@@ -38,6 +38,10 @@ class Transport(Protocol):
         """Flush and stop; answer whether everything was settled, within a time in seconds."""
 
     @property
+    def accepted(self) -> int:
+        """How many envelopes were taken over."""
+
+    @property
     def queued(self) -> int:
         """How many envelopes wait."""
 
@@ -55,6 +59,11 @@ class Pipeline:
     ) -> None:
         self._lanes = tuple(Lane(each, ledger, max_bytes=max_bytes, on_drop=on_drop) for each in destinations)
         self._closed = False
+
+    @property
+    def accepted(self) -> int:
+        """How many envelopes were taken over."""
+        return max((lane.taken for lane in self._lanes), default=0)
 
     @property
     def queued(self) -> int:

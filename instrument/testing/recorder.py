@@ -83,6 +83,11 @@ class Recorder:
         return tuple(self.client.faults.deferred)
 
     @property
+    def accepted(self) -> int:
+        """How many envelopes were taken over."""
+        return len(self.envelopes)
+
+    @property
     def queued(self) -> int:
         """How many envelopes wait: none ever does."""
         return 0
