@@ -38,8 +38,8 @@ class Faults:
         self.on_error = on_error
         self.refused: Counter[str] = Counter()
         """How many messages were refused, by `Reason`; other errors of the instrumentation under `error`."""
-        self.deferred: list[BaseException] = []
-        """In strict mode: errors that could not be raised, since the handler's own exception went on."""
+        self.deferred: list[tuple[Exception, str]] = []
+        """In strict mode: errors that could not be raised, since the handler's own exception went on, and where."""
         self._lock = threading.Lock()
         self._logged: set[tuple[str, str]] = set()
 
@@ -60,7 +60,7 @@ class Faults:
         if self.strict:
             if not handler_raised:
                 raise error
-            self.deferred.append(error)
+            self.deferred.append((error, where))
             return
         self._log_once(error, where, kind)
         self._tell(error, where)

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from difflib import SequenceMatcher
 from itertools import takewhile
 from operator import eq
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_GAP = 1.0
-"""What it costs to leave a message without a counterpart: two gaps are dearer than one pair of a class."""
-_MOST_CELLS = 40_000
-"""Above this many pairs of messages, they are compared by position alone."""
 _MOST_WIDTH = 88
 _ABSENT = type("Absent", (), {"__repr__": lambda _: "nothing"})()
 
@@ -35,7 +31,7 @@ class Origin:
     fields: Mapping[str, str]
 
 
-OriginOf = Callable[[object], Optional[Origin]]
+OriginOf = Callable[[object], Origin | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,8 @@ class Difference:
         """Tell the difference, with the place that the value came from, if that is known."""
         expected, recorded = _shown(self.expected, self.recorded)
         came_from = "" if origin is None else origin.fields.get(self.path[0], "")
-        return f"  {'.'.join(self.path)}: expected {expected}, recorded {recorded}" + (came_from and f", from {came_from}")
+        line = f"  {'.'.join(self.path)}: expected {expected}, recorded {recorded}"
+        return f"{line}, from {came_from}" if came_from else line
 
 
 def list_lines(expected: Sequence[object], recorded: Sequence[object], origin_of: OriginOf) -> list[str]:
@@ -134,74 +131,35 @@ def _parts(value: object) -> Mapping[Any, object] | None:
 
 
 def _aligned(expected: Sequence[object], recorded: Sequence[object]) -> Iterator[tuple[int | None, int | None]]:
-    """Yield which message belongs to which, equal ones left out: the cheapest way from one list to the other."""
-    same = len(list(takewhile(bool, map(eq, expected, recorded))))
-    if (len(expected) - same) * (len(recorded) - same) > _MOST_CELLS:
-        yield from _by_position(len(expected), len(recorded), same)
-        return
-    wanted, found = len(expected), len(recorded)
-    costs = _costs(expected, recorded, same)
-    steps: list[tuple[int | None, int | None]] = []
-    while wanted > same or found > same:
-        here = costs[wanted, found]
-        if wanted > same and found > same:
-            pair = _pair_cost(expected[wanted - 1], recorded[found - 1])
-            if pair is not None and here == costs[wanted - 1, found - 1] + pair:
-                wanted, found = wanted - 1, found - 1
-                if pair:
-                    steps.append((wanted, found))
-                continue
-        if wanted > same and here == costs[wanted - 1, found] + _GAP:
-            wanted -= 1
-            steps.append((wanted, None))
-        else:
-            found -= 1
-            steps.append((None, found))
-    yield from reversed(steps)
+    """Yield which message belongs to which, equal ones left out: first by equality, then between those by class."""
+    numbers = _numbered([*expected, *recorded])
+    for i, i_end, j, j_end in _gaps(numbers[: len(expected)], numbers[len(expected) :]):
+        wanted, found = [type(each) for each in expected[i:i_end]], [type(each) for each in recorded[j:j_end]]
+        pairs = list(_matches(wanted, found))
+        yield from ((i + a, j + b) for a, b in pairs)
+        yield from ((i + a, None) for a in range(len(wanted)) if a not in {a for a, _ in pairs})
+        yield from ((None, j + b) for b in range(len(found)) if b not in {b for _, b in pairs})
 
 
-def _by_position(expected: int, recorded: int, same: int) -> Iterator[tuple[int | None, int | None]]:
-    for index in range(same, max(expected, recorded)):
-        yield (index if index < expected else None), (index if index < recorded else None)
+def _numbered(messages: Sequence[object]) -> list[int]:
+    """Return a number for each message, the same for equal ones: messages need not be hashable."""
+    return [next(number for number, each in enumerate(messages) if each == message) for message in messages]
 
 
-def _costs(expected: Sequence[object], recorded: Sequence[object], same: int) -> dict[tuple[int, int], float]:
-    """Return the least cost for every pair of lengths, as in the distance of two words."""
-    costs: dict[tuple[int, int], float] = {}
-    for wanted in range(same, len(expected) + 1):
-        for found in range(same, len(recorded) + 1):
-            ways = [0.0] if wanted == found == same else []
-            if wanted > same:
-                ways.append(costs[wanted - 1, found] + _GAP)
-            if found > same:
-                ways.append(costs[wanted, found - 1] + _GAP)
-            if wanted > same and found > same:
-                pair = _pair_cost(expected[wanted - 1], recorded[found - 1])
-                if pair is not None:
-                    ways.append(costs[wanted - 1, found - 1] + pair)
-            costs[wanted, found] = min(ways)
-    return costs
+def _gaps(expected: Sequence[object], recorded: Sequence[object]) -> Iterator[tuple[int, int, int, int]]:
+    for tag, *bounds in SequenceMatcher(None, expected, recorded, autojunk=False).get_opcodes():
+        if tag != "equal":
+            yield bounds[0], bounds[1], bounds[2], bounds[3]
 
 
-def _pair_cost(expected: object, recorded: object) -> float | None:
-    if type(expected) is not type(recorded):
-        return None
-    if expected == recorded:
-        return 0.0
-    fields = fields_of(expected)
-    differing = sum(getattr(recorded, name, _ABSENT) != value for name, value in fields.items())
-    return _GAP + differing / (len(fields) + 1)
+def _matches(expected: Sequence[object], recorded: Sequence[object]) -> Iterator[tuple[int, int]]:
+    for block in SequenceMatcher(None, expected, recorded, autojunk=False).get_matching_blocks():
+        yield from ((block.a + step, block.b + step) for step in range(block.size))
 
 
 def _same_in_another_order(expected: Sequence[object], recorded: Sequence[object]) -> bool:
-    if len(expected) != len(recorded) or len(expected) ** 2 > _MOST_CELLS:
-        return False
-    left = list(recorded)
-    for message in expected:
-        if message not in left:
-            return False
-        left.remove(message)
-    return True
+    numbers = _numbered([*expected, *recorded])
+    return sorted(numbers[: len(expected)]) == sorted(numbers[len(expected) :])
 
 
 def _by(origin: Origin | None) -> str:

@@ -2,29 +2,65 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from instrument.client import Client, swap_default_client
-from instrument.messages import Track
+from instrument.client import Client, Options, swap_default_client
+from instrument.errors import nearest
+from instrument.messages import Message, Track
+from instrument.testing.difference import (
+    Origin,
+    field_differences,
+    field_lines,
+    fields_of,
+    list_lines,
+    message_lines,
+    nearest_index,
+    short,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from typing_extensions import Unpack
+
     from instrument.delivery.envelope import Envelope
-    from instrument.messages import Message, SegmentTrack
+    from instrument.messages import SegmentTrack
     from instrument.stamps import Stamps
 
-M = TypeVar("M", bound="Message")
+M = TypeVar("M")
+
+_MOST_NAMES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One message, with the envelope that would have been sent."""
+
+    message: Message | SegmentTrack
+    envelope: Envelope
+
+    @property
+    def origin(self) -> Origin | None:
+        """From where the message came; known in debug mode."""
+        notes = json.loads(self.envelope.body)["context"].get("instrument", {})
+        if "provenance" not in notes:
+            return None
+        return Origin(f"{notes['handler']} ({notes['place']})", notes["provenance"])
 
 
 class Recorder:
     """The messages that were emitted, in order.
 
+    Args:
+        stamps: the clock and the ids; `FixedStamps` gives the same ones in every run.
+        options: settings of the recording client, strict unless told otherwise.
+
     Attributes:
-        client: the client that records.
-        envelopes: what would have been sent.
+        client: the client that records: the default client inside `recording`.
 
     >>> from instrument import Scope, Track, default_client
     >>> from instrument.testing import recording
@@ -38,54 +74,96 @@ class Recorder:
     True
     """
 
-    def __init__(self, *, strict: bool = True, debug: bool = False, stamps: Stamps | None = None) -> None:
-        self.envelopes: list[Envelope] = []
-        self._messages: list[Message | SegmentTrack] = []
+    def __init__(self, *, stamps: Stamps | None = None, **options: Unpack[Options]) -> None:
+        self._recorded: list[Recorded] = []
+        self._accepted = 0
         self._lock = threading.Lock()
-        self.client = Client(transport=self, strict=strict, debug=debug, stamps=stamps, enabled=True)
+        settings: Options = {"strict": True, **options, "enabled": True}
+        self.client = Client(transport=self, stamps=stamps, **settings)
+
+    def __repr__(self) -> str:
+        return f"<Recorder of {_names(self.messages)}>"
+
+    @property
+    def recorded(self) -> Sequence[Recorded]:
+        """Every message with its envelope, in the order of emission."""
+        with self._lock:
+            return tuple(self._recorded)
 
     @property
     def messages(self) -> list[Any]:
         """Every message, in the order of emission."""
-        with self._lock:
-            return list(self._messages)
+        return [each.message for each in self.recorded]
 
     @property
     def events(self) -> list[Any]:
-        """The tracks among them."""
-        return [message for message in self.messages if isinstance(message, Track)]
+        """The tracks among them, undeclared ones included."""
+        return [message for message in self.messages if isinstance(message, Track) or not isinstance(message, Message)]
 
-    def of(self, kind: type[M]) -> list[M]:
-        """Return the messages of one class, in the order of emission."""
-        return [message for message in self.messages if isinstance(message, kind)]
+    @property
+    def envelopes(self) -> list[Envelope]:
+        """What would have been sent."""
+        return [each.envelope for each in self.recorded]
 
-    def one(self, kind: type[M]) -> M:
+    def of(self, kind: type[M], /, **fields: object) -> list[M]:
+        """Return the messages of one class, in the order of emission.
+
+        Args:
+            kind: the class; of a base class, the messages of every class under it.
+            fields: values that a message must have to be among them.
+
+        Raises:
+            TypeError: the class has no such field.
+        """
+        _check_fields(kind, fields)
+        found = [message for message in self.messages if isinstance(message, kind)]
+        return [message for message in found if not any(field_differences(fields, message))]
+
+    def one(self, kind: type[M], /, **fields: object) -> M:
         """Return the one message of a class.
+
+        Args:
+            kind: the class.
+            fields: values that tell the message from others of its class.
 
         Raises:
             AssertionError: there is none, or more than one.
+            TypeError: the class has no such field.
         """
-        found = self.of(kind)
-        if len(found) == 1:
-            return found[0]
-        seen = ", ".join(type(message).__name__ for message in self.messages) or "nothing"
-        raise AssertionError(f"expected one {kind.__name__}, but {len(found)} were emitted; recorded: {seen}")
+        __tracebackhide__ = True
+        found = self.of(kind, **fields)
+        if len(found) != 1:
+            raise AssertionError("\n".join(self._not_one(kind, fields, found)))
+        return found[0]
 
     def clear(self) -> None:
         """Forget what was recorded."""
         with self._lock:
-            self._messages.clear()
-            self.envelopes.clear()
+            self._recorded.clear()
 
     @property
     def errors(self) -> Sequence[BaseException]:
         """What went wrong in the instrumentation of handlers that raised an exception of their own."""
-        return tuple(self.client.faults.deferred)
+        return tuple(error for error, _ in self.client.faults.deferred)
+
+    def check(self) -> None:
+        """Fail if a message was lost while its handler raised, where strict mode could not raise at once.
+
+        Raises:
+            AssertionError: one was.
+        """
+        __tracebackhide__ = True
+        deferred = self.client.faults.deferred
+        if deferred:
+            lines = [f"- {where}: {type(error).__name__}: {error}" for error, where in deferred]
+            raise AssertionError(
+                "\n".join(["messages were lost; their handlers raised, so it could not be said at once:", *lines])
+            ) from deferred[0][0]
 
     @property
     def accepted(self) -> int:
-        """How many envelopes were taken over."""
-        return len(self.envelopes)
+        """How many messages were recorded, those forgotten included."""
+        return self._accepted
 
     @property
     def queued(self) -> int:
@@ -95,8 +173,8 @@ class Recorder:
     def put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:
         """Record a message."""
         with self._lock:
-            self.envelopes.append(envelope)
-            self._messages.append(message)
+            self._accepted += 1
+            self._recorded.append(Recorded(message, envelope))
 
     def flush(self, timeout: float) -> bool:
         """Answer at once: nothing waits."""
@@ -107,24 +185,103 @@ class Recorder:
         """Answer at once: nothing waits."""
         return self.flush(timeout)
 
+    def _not_one(self, kind: type[M], fields: dict[str, object], found: Sequence[M]) -> Iterator[str]:
+        values = ", ".join(f"{name}={short(value)}" for name, value in fields.items())
+        expected = kind.__name__ + (values and f" with {values}")
+        if found:
+            yield f"expected one {expected}, but {len(found)} were recorded:"
+            yield from (f"[{index}] {short(each)}" for index, each in self._numbered(kind) if each in found)
+            yield f"Name the fields of the one that is meant: tracked.one({kind.__name__}, …=…)"
+            return
+        yield f"expected one {expected}, but none was recorded; recorded: {_names(self.messages)}"
+        others = self._numbered(kind)
+        if others:
+            index, message = others[nearest_index(fields, [each for _, each in others])]
+            yield from field_lines(fields, message, f"nearest: [{index}] ", _origin_of)
+
+    def _numbered(self, kind: type[M]) -> list[tuple[int, M]]:
+        return [(index, each) for index, each in enumerate(self.messages) if isinstance(each, kind)]
+
+
+_recorders: list[Recorder] = []
+"""Those that record now, the innermost last."""
+
 
 @contextmanager
-def recording(*, strict: bool = True, debug: bool = False, stamps: Stamps | None = None) -> Iterator[Recorder]:
+def recording(*, stamps: Stamps | None = None, **options: Unpack[Options]) -> Iterator[Recorder]:
     """Make the default client a recording one for a `with` block.
 
     Args:
-        strict: raise what goes wrong in the instrumentation.
-        debug: put into each envelope where its fields came from.
-        stamps: the clock and the ids.
+        stamps: the clock and the ids; `FixedStamps` gives the same ones in every run.
+        options: settings of the recording client. It is strict, so what goes wrong in the instrumentation
+            raises; `strict=False` makes it log instead, as in production.
 
     Raises:
-        Exception: on leaving, in strict mode: what went wrong in the instrumentation of a handler that raised.
+        AssertionError: on leaving, in strict mode: a message was lost while its handler raised.
     """
-    recorder = Recorder(strict=strict, debug=debug, stamps=stamps)
+    __tracebackhide__ = True
+    recorder = Recorder(stamps=stamps, **options)
     before = swap_default_client(recorder.client)
+    _recorders.append(recorder)
     try:
         yield recorder
     finally:
+        _recorders.remove(recorder)
         swap_default_client(before)
-    if recorder.errors:
-        raise cast("Exception", recorder.errors[0])
+    recorder.check()
+
+
+def explain_comparison(op: str, left: object, right: object) -> list[str] | None:
+    """Tell why a comparison of messages was false; `None` where there is nothing to tell."""
+    if op == "in" and isinstance(left, Message) and isinstance(right, (list, tuple)):
+        return [f"expected in recorded ({_names(right)})", *_absence_lines(left, right)]
+    if op != "==" or not _has_message(left) or not _has_message(right):
+        return None
+    expected, recorded = (left, right) if _is_recorded(right) and not _is_recorded(left) else (right, left)
+    if isinstance(expected, list) and isinstance(recorded, list):
+        lines = list_lines(expected, recorded, _origin_of)
+        return [f"recorded == expected ({len(recorded)} and {len(expected)} messages)", *lines] if lines else None
+    lines = message_lines(expected, recorded, "", _origin_of)
+    return ["recorded == expected", *lines] if lines else None
+
+
+def _absence_lines(expected: Message, recorded: Sequence[object]) -> list[str]:
+    fields = fields_of(expected)
+    same_class = [(index, each) for index, each in enumerate(recorded) if type(each) is type(expected)]
+    if not same_class:
+        return [f"expected, not recorded: {short(expected)}"]
+    index, message = same_class[nearest_index(fields, [each for _, each in same_class])]
+    return field_lines(fields, message, f"nearest: [{index}] ", _origin_of)
+
+
+def _has_message(value: object) -> bool:
+    return isinstance(value, Message) or (
+        isinstance(value, list) and (not value or any(isinstance(each, Message) for each in value))
+    )
+
+
+def _is_recorded(value: object) -> bool:
+    return all(_find(each) is not None for each in (value if isinstance(value, list) else [value]))
+
+
+def _origin_of(message: object) -> Origin | None:
+    found = _find(message)
+    return None if found is None else found.origin
+
+
+def _find(message: object) -> Recorded | None:
+    return next((each for recorder in _recorders for each in recorder.recorded if each.message is message), None)
+
+
+def _names(messages: Sequence[object]) -> str:
+    names = [type(each).__name__ for each in messages[:_MOST_NAMES]]
+    if len(messages) > _MOST_NAMES:
+        names.append(f"and {len(messages) - _MOST_NAMES} more")
+    return ", ".join(names) or "nothing"
+
+
+def _check_fields(kind: type[object], fields: dict[str, object]) -> None:
+    known = getattr(kind, "model_fields", fields)
+    for name in fields:
+        if name not in known:
+            raise TypeError(f"{kind.__name__} has no field {name!r}{nearest(name, known)}")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 from instrument.stamps import Stamps, format_time
+
+if TYPE_CHECKING:
+    from instrument.stamps import Stamp
 
 _START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -33,7 +37,7 @@ class FixedStamps(Stamps):
         self._number = 0
         self._step = step
 
-    def next(self) -> tuple[str, str]:
+    def next(self) -> Stamp:
         """Return the next message id and the time of now."""
         with self._lock:
             self._number += 1
