@@ -13,48 +13,94 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
+    from instrument.client import Client
     from instrument.testing import Recorder
 
-_MARKER = "instrument_delivery"
+_DELIVERY = "instrument_delivery"
+_LENIENT = "instrument_lenient"
 # As in instrument.delivery.destination: read by every client, also in processes that a test starts.
 _NO_NETWORK = "INSTRUMENT_NO_NETWORK"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    """Forbid sending before the first conftest is imported, which may make a client."""
+    _forbid()
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Forbid sending, and declare the marker that allows it."""
-    config.addinivalue_line("markers", f"{_MARKER}: let the clients of this test send, which no test does otherwise.")
-    os.environ[_NO_NETWORK] = "pytest"
+    """Forbid sending, also where a conftest named this plugin; declare the markers."""
+    _forbid()
+    config.addinivalue_line("markers", f"{_DELIVERY}: let the clients of this test send, which no test does otherwise.")
+    config.addinivalue_line("markers", f"{_LENIENT}: let `tracked` log instrumentation errors, as in production.")
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Lift the ban around a marked test, its fixtures included."""
-    if item.get_closest_marker(_MARKER) is None:
+    if item.get_closest_marker(_DELIVERY) is None:
         return (yield)
-    banned = os.environ.pop(_NO_NETWORK, None)
-    _forget_default_client()
+    os.environ.pop(_NO_NETWORK, None)
+    before = _lift()
     try:
         return (yield)
     finally:
-        _forget_default_client()
-        if banned is not None:
-            os.environ[_NO_NETWORK] = banned
+        _restore(before)
+        _forbid()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Tell how messages differ, field by field."""
+    if "instrument.messages" not in sys.modules:
+        return None
+    from instrument.testing.recorder import explain_comparison  # noqa: PLC0415 - as the module says
+
+    return explain_comparison(op, left, right)
 
 
 @pytest.fixture
-def tracked() -> Iterator[Recorder]:
+def tracked(request: pytest.FixtureRequest) -> Iterator[Recorder]:
     """Record the messages of a test, in strict mode: `assert tracked.events == [...]`."""
-    from instrument.testing import recording  # noqa: PLC0415 - nothing of the package is imported before
+    __tracebackhide__ = True
+    from instrument.testing import recording  # noqa: PLC0415 - as the module says
 
-    with recording() as recorder:
+    with recording(strict=_LENIENT not in request.keywords) as recorder:
         yield recorder
 
 
-def _forget_default_client() -> None:
-    client = sys.modules.get("instrument.client")
-    if client is not None:
-        before = client.swap_default_client(None)
-        if before is not None:
-            before.close()
+def _forbid() -> None:
+    os.environ[_NO_NETWORK] = "pytest"
+
+
+def _lift() -> Client | None:
+    """Put a default client that only the ban disabled aside, for one that may send; return the one before."""
+    before = _swap(None)
+    banned = before is not None and not before.enabled and before.settings.enabled is not False
+    _swap(_renewed(before) if before is not None and banned else before)
+    return before
+
+
+def _renewed(client: Client) -> Client | None:
+    """Return a client with the same settings; `None` where they are those of the environment, by which it is made."""
+    from instrument.client import Client  # noqa: PLC0415 - imported already, if there is a client
+    from instrument.settings import Settings  # noqa: PLC0415
+
+    settings = client.settings
+    if settings == Settings():
+        return None
+    return Client(**{name: getattr(settings, name) for name in settings.model_fields_set})
+
+
+def _restore(before: Client | None) -> None:
+    """Put a default client back, and deliver what the test's own has accepted."""
+    ours = _swap(before)
+    if ours is not None and ours is not before:
+        ours.close()
+
+
+def _swap(client: Client | None) -> Client | None:
+    module = sys.modules.get("instrument.client")
+    return None if module is None else module.swap_default_client(client)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from enum import Enum
 from itertools import takewhile
 from operator import eq
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel
 
@@ -15,7 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MOST_WIDTH = 88
-_ABSENT = type("Absent", (), {"__repr__": lambda _: "nothing"})()
+
+
+class _Absent(Enum):
+    """The value of a field that a message does not have."""
+
+    ABSENT = "absent"
+
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+_ABSENT = _Absent.ABSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +134,12 @@ def _differences(path: tuple[str, ...], expected: Any, recorded: Any) -> Iterato
         yield from _differences((*path, str(key)), wanted.get(key, _ABSENT), found.get(key, _ABSENT))
 
 
-def _parts(value: object) -> Mapping[Any, object] | None:
+def _parts(value: object) -> Mapping[object, object] | None:
     if isinstance(value, BaseModel):
         return {name: getattr(value, name) for name in type(value).model_fields}
     if isinstance(value, Mapping):
-        return value
-    return dict(enumerate(value)) if isinstance(value, (list, tuple)) else None
+        return cast("Mapping[object, object]", value)
+    return dict(enumerate(cast("Sequence[object]", value))) if isinstance(value, (list, tuple)) else None
 
 
 def _aligned(expected: Sequence[object], recorded: Sequence[object]) -> Iterator[tuple[int | None, int | None]]:

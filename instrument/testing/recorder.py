@@ -6,7 +6,7 @@ import json
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from instrument.client import Client, Options, swap_default_client
 from instrument.errors import nearest
@@ -23,7 +23,7 @@ from instrument.testing.difference import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from typing_extensions import Unpack
 
@@ -208,7 +208,7 @@ _recorders: list[Recorder] = []
 
 
 @contextmanager
-def recording(*, stamps: Stamps | None = None, **options: Unpack[Options]) -> Iterator[Recorder]:
+def recording(*, stamps: Stamps | None = None, **options: Unpack[Options]) -> Generator[Recorder]:
     """Make the default client a recording one for a `with` block.
 
     Args:
@@ -233,16 +233,19 @@ def recording(*, stamps: Stamps | None = None, **options: Unpack[Options]) -> It
 
 def explain_comparison(op: str, left: object, right: object) -> list[str] | None:
     """Tell why a comparison of messages was false; `None` where there is nothing to tell."""
-    if op == "in" and isinstance(left, Message) and isinstance(right, (list, tuple)):
-        return [f"expected in recorded ({_names(right)})", *_absence_lines(left, right)]
-    if op != "==" or not _has_message(left) or not _has_message(right):
+    lefts, rights = _messages(left), _messages(right)
+    if lefts is None or rights is None:
         return None
-    expected, recorded = (left, right) if _is_recorded(right) and not _is_recorded(left) else (right, left)
-    if isinstance(expected, list) and isinstance(recorded, list):
-        lines = list_lines(expected, recorded, _origin_of)
-        return [f"recorded == expected ({len(recorded)} and {len(expected)} messages)", *lines] if lines else None
-    lines = message_lines(expected, recorded, "", _origin_of)
-    return ["recorded == expected", *lines] if lines else None
+    if op == "in" and isinstance(left, Message) and not isinstance(right, Message):
+        return [f"expected in recorded ({_names(rights)})", *_absence_lines(left, rights)]
+    if op != "==" or isinstance(left, Message) is not isinstance(right, Message):
+        return None
+    expected, recorded = (lefts, rights) if _is_recorded(rights) and not _is_recorded(lefts) else (rights, lefts)
+    if isinstance(left, Message):
+        lines = message_lines(expected[0], recorded[0], "", _origin_of)
+        return ["recorded == expected", *lines] if lines else None
+    lines = list_lines(expected, recorded, _origin_of)
+    return [f"recorded == expected ({len(recorded)} and {len(expected)} messages)", *lines] if lines else None
 
 
 def _absence_lines(expected: Message, recorded: Sequence[object]) -> list[str]:
@@ -254,14 +257,18 @@ def _absence_lines(expected: Message, recorded: Sequence[object]) -> list[str]:
     return field_lines(fields, message, f"nearest: [{index}] ", _origin_of)
 
 
-def _has_message(value: object) -> bool:
-    return isinstance(value, Message) or (
-        isinstance(value, list) and (not value or any(isinstance(each, Message) for each in value))
-    )
+def _messages(value: object) -> list[object] | None:
+    """Return the messages that a side of a comparison consists of; `None` where it is something else."""
+    if isinstance(value, Message):
+        return [value]
+    if not isinstance(value, list):
+        return None
+    values = cast("list[object]", value)
+    return values if not values or any(isinstance(each, Message) for each in values) else None
 
 
-def _is_recorded(value: object) -> bool:
-    return all(_find(each) is not None for each in (value if isinstance(value, list) else [value]))
+def _is_recorded(messages: Sequence[object]) -> bool:
+    return all(_find(each) is not None for each in messages)
 
 
 def _origin_of(message: object) -> Origin | None:
