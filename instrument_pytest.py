@@ -24,10 +24,11 @@ _LENIENT = "instrument_lenient"
 _NO_NETWORK = "INSTRUMENT_NO_NETWORK"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests() -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests() -> Generator[None, object, object]:
     """Forbid sending before the first conftest is imported, which may make a client."""
     _forbid()
+    return (yield)
 
 
 def pytest_configure(config: pytest.Config) -> None:
