@@ -32,7 +32,7 @@ from instrument.messages import (
     declared_messages,
 )
 from instrument.scopes import Scope
-from instrument.version import VERSION as __version__
+from instrument.version import VERSION as __version__  # noqa: N811 - the name that Python tools look for
 
 __all__ = [
     "Alias",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
@@ -11,6 +10,8 @@ from instrument.errors import BindingError, nearest
 from instrument.places import caller
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from instrument.calls import Call
     from instrument.declared import Declared
 
@@ -18,14 +19,15 @@ Source = Union[str, "Callable[[Call], Any]"]
 """One place where a handler keeps a value: a parameter's name or dotted path, `"result…"`, `"error…"`,
 `"duration"` (seconds), or a callable that gets the `Call`."""
 
-M = TypeVar("M", bound="Declared", covariant=True)
+D = TypeVar("D", bound="Declared")
+M_co = TypeVar("M_co", bound="Declared", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Binding(Generic[M]):
+class Binding(Generic[M_co]):
     """A scope or message class, and where a handler keeps some of its fields. Made by `from_call`."""
 
-    model: type[M]
+    model: type[M_co]
     sources: Mapping[str, Source] = field(default_factory=lambda: MappingProxyType({}))
 
     def __hash__(self) -> int:
@@ -35,7 +37,7 @@ class Binding(Generic[M]):
         return f"{self.model.__name__}.from_call({', '.join(f'{k}={v!r}' for k, v in self.sources.items())})"
 
 
-def bind(model: type[M], sources: Mapping[str, Source]) -> Binding[M]:
+def bind(model: type[D], sources: Mapping[str, Source]) -> Binding[D]:
     """Bind a class to sources.
 
     Raises:

@@ -26,11 +26,16 @@ class Outcome(str, Enum):
     """A generator that was closed before it was exhausted."""
 
 
+class NoResultError(AttributeError):
+    """The result was read of a call that has none: it has not returned, or it raised."""
+
+
 class Call:
     """One run of a decorated handler: what a callable source or `failed_if` is given.
 
     Attributes:
         error: the exception that the handler raised, or `None`.
+        returned: what the handler returned, `MISSING` where it has not; `result` is the same, but never missing.
         outcome: how the call ended, `Outcome.RUNNING` until then.
     """
 
@@ -38,7 +43,7 @@ class Call:
     error: BaseException | None = None
     outcome = Outcome.RUNNING
     ended: float | None = None
-    _result: Any = MISSING
+    returned: Any = MISSING
 
     def __init__(
         self, handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any], *, strict: bool = False
@@ -60,20 +65,20 @@ class Call:
         """What the handler returned.
 
         Raises:
-            AttributeError: it has not returned, or it raised.
+            NoResultError: it has not returned, or it raised.
         """
-        if self._result is MISSING:
-            raise AttributeError(f"{self.handler.name} has no result: its outcome is {self.outcome.value!r}")
-        return self._result
+        if self.returned is MISSING:
+            raise NoResultError(f"{self.handler.name} has no result: its outcome is {self.outcome.value!r}")
+        return self.returned
 
     @result.setter
     def result(self, value: Any) -> None:
-        self._result = value
+        self.returned = value
 
     @property
     def has_result(self) -> bool:
         """Whether the handler has returned."""
-        return self._result is not MISSING
+        return self.returned is not MISSING
 
     @property
     def duration(self) -> float:
@@ -88,11 +93,3 @@ class Call:
     def set(self, **values: Any) -> None:
         """Give values by name, as if they were arguments: for `emitting` blocks, which have no parameters."""
         self.kwargs = {**self.kwargs, **values}
-
-    def context_value(self, name: str) -> Any:
-        """Read a field of the request scope as it was when the call began; `MISSING` where it has none.
-
-        Raises:
-            Refusal: two branches of the request gave the field different values.
-        """
-        return MISSING if self.frame is None else context.lookup(self.frame, name, self.captured)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from instrument import context
 from instrument.delivery.destination import network_blocked
-from instrument.delivery.envelope import PLAIN_TAIL, check_message_id, codec_of, encode_undeclared, tail
+from instrument.delivery.envelope import PLAIN_TAIL, check_message_id, encode_undeclared, encoder_of, tail
 from instrument.delivery.ledger import Ledger, Stats
 from instrument.delivery.pipeline import Pipeline, Transport
 from instrument.errors import Reason, Refusal
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from instrument.delivery.destination import Destination
+    from instrument.delivery.envelope import Envelope
     from instrument.settings import Settings
 
 log = logging.getLogger("instrument")
@@ -79,7 +80,7 @@ class Extras(TypedDict, total=False):
     Attributes:
         timestamp: when it happened, if not now; a time without a zone is taken as UTC.
         message_id: its id, if it has one already, so that a repetition is dropped by the receiver.
-        context: Segment's context. https://segment.com/docs/connections/spec/common/#context
+        context: Segment's context, https://segment.com/docs/connections/spec/common/#context
         integrations: which of Segment's destinations get it.
     """
 
@@ -212,20 +213,34 @@ class Client:
         stamp = self._stamps.next()
         if message_id is not None or timestamp is not None:
             stamp = _stamped(stamp, message_id, timestamp)
-        end = PLAIN_TAIL if context is None and integrations is None else tail(context, integrations)
-        declared = isinstance(message, Message)
-        if declared:
-            envelope = codec_of(type(message)).encode(message, stamp, end)
+        declared = encoder_of(type(message))
+        encode: Any = declared or encode_undeclared
+        self._put(encode(message, stamp, tail(context, integrations)), message)
+        if late:
+            self._ledger.count("late")
+        if declared is None:
+            self._ledger.count("undeclared")
+        return stamp[0]
+
+    def accept_plain(self, message: Message) -> None:
+        """Take over a declared message with which nothing goes: what `accept` does, on the path of every handler.
+
+        Raises:
+            Refusal: the message is not accepted.
+        """
+        encode = encoder_of(type(message))
+        assert encode is not None
+        envelope = encode(message, self._stamps.next(), PLAIN_TAIL)
+        transport = self._transport
+        if transport is None or not self.enabled:
+            self._put(envelope, message)
         else:
-            envelope = encode_undeclared(message, stamp, end)
+            transport.put(envelope, message)
+
+    def _put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:
         if not self.enabled:
             raise self._disabled()
         (self._transport or self._opened()).put(envelope, message)
-        if late:
-            self._ledger.count("late")
-        if not declared:
-            self._ledger.count("undeclared")
-        return envelope.message_id
 
     def tell_disabled(self) -> None:
         """Say once that nothing is sent."""
@@ -252,8 +267,9 @@ class Client:
             return self.accept(message, **extras)
         if self.settings.late == "refuse":
             raise Refusal(Reason.LATE, f"{type(message).__name__}: it was sent after its request scope was closed")
-        marked = {**(extras.get("context") or {}), "instrument": {"late": True}}
-        return self.accept(message, **{**extras, "context": marked}, late=True)
+        marked = extras.copy()
+        marked["context"] = {**(extras.get("context") or {}), "instrument": {"late": True}}
+        return self.accept(message, late=True, **marked)
 
     def _disabled(self) -> Refusal:
         self.tell_disabled()
@@ -345,9 +361,10 @@ def _first_default_client() -> Client:
 
 
 def _stamped(stamp: Stamp, message_id: str | None, timestamp: datetime | None) -> Stamp:
-    return Stamp(
-        stamp.message_id if message_id is None else check_message_id(message_id),
-        stamp.timestamp if timestamp is None else format_time(timestamp),
+    new_id, now = stamp
+    return (
+        new_id if message_id is None else check_message_id(message_id),
+        now if timestamp is None else format_time(timestamp),
     )
 
 
@@ -404,5 +421,3 @@ def _close_at_exit(client: Client) -> None:
             alive.close()
 
     atexit.register(close)
-
-

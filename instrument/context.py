@@ -73,13 +73,13 @@ class Frame:
         return agreed
 
 
-class _Current(ContextVarsRegistry):
+class _Current(ContextVarsRegistry):  # type: ignore[misc]
     frame: Optional[Frame] = None  # noqa: UP045 - the registry evaluates it on Python 3.10
 
 
 _current = _Current()
 # The variable below the registry's descriptor: reading it is on the path of every call.
-_get_frame: Callable[[], Frame | None] = _Current.frame.context_var.get  # type: ignore[union-attr, attr-defined]
+_get_frame: Callable[[], Frame | None] = _Current.frame.context_var.get  # type: ignore[union-attr]
 
 
 def capture(now: float) -> tuple[Frame | None, bool]:
@@ -293,7 +293,7 @@ def _report(text: str) -> None:
 def _warn_of_a_leaking_generator() -> None:
     if not ambient.faults.strict:
         return
-    frame = sys._getframe(2)
+    frame = sys._getframe(2)  # noqa: SLF001 - how `warnings` finds its caller
     resumed_by = "" if frame.f_back is None else str(frame.f_back.f_globals.get("__name__", ""))
     if frame.f_code.co_flags & CO_GENERATOR and not resumed_by.startswith(_GENERATORS_THAT_ENTER_FOR_OTHERS):
         warnings.warn(

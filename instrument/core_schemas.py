@@ -13,8 +13,11 @@ INT_RANGE = range(-(2**63), 2**64)
 _PARTS = ("schema", "items_schema", "values_schema", "keys_schema")
 # Types of schemas whose values pydantic checks down to the leaf, under the configuration of the message itself.
 _CLOSED = frozenset(
-    "str int bool float decimal datetime date time timedelta uuid url multi-host-url enum literal none bytes "
-    "list tuple set frozenset nullable default union".split()
+    {
+        *("str", "int", "bool", "float", "decimal", "datetime", "date", "time", "timedelta", "uuid", "url"),
+        "multi-host-url",
+        *("enum", "literal", "none", "bytes", "list", "tuple", "set", "frozenset", "nullable", "default", "union"),
+    }
 )
 
 

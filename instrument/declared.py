@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 IDENTITY = ("user_id", "anonymous_id")
 """The identity: reserved names, in every message, and never properties."""
 
-_ENFORCED = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True, validate_by_name=True)
+_ENFORCED = ConfigDict(
+    frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True, validate_by_name=True
+)
 
 
 class Declared(BaseModel):

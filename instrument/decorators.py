@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from copy import deepcopy
+from dataclasses import replace
 from functools import lru_cache
 from inspect import isclass
+from pkgutil import resolve_name
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 import wrapt
@@ -11,11 +16,10 @@ import wrapt
 from instrument.bindings import Binding
 from instrument.client import default_client
 from instrument.errors import BindingError
-from instrument.handlers import Nature, block, describe, is_coroutine
+from instrument.handlers import Nature, block, describe
 from instrument.lifecycle import Instrumentation, Run, compile_instrumentation
 from instrument.messages import Alias, Group, Identify, Message, Page, Screen, Track, declaration_of
 from instrument.places import Place, caller
-from instrument.scopes import Scope
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from instrument.bindings import Source
     from instrument.client import Client
     from instrument.lifecycle import FailedIf
+    from instrument.scopes import Scope
 
     Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 
@@ -128,7 +133,7 @@ def emitting(
     client: Client | None = None,
     **values: Any,
 ) -> Run:
-    """Emit messages around a block, for work that is no function: `with emitting(Success, …) as call:`.
+    """Emit messages around a block, for work that is no function.
 
     Args:
         success: emitted when the block ends.
@@ -155,7 +160,11 @@ def emitting(
     for message in (success, start, failure):
         _check_message(Message, message)
     compiled = _block(caller(), success, start, failure, scope, failed_if, message_id, client)
-    return Run(compiled, client or default_client(), (), values)
+    client = client or default_client()
+    if not client.active:
+        client.tell_disabled()
+        compiled = replace(compiled, start=None, success=None, failure=None, failed_if=None)
+    return Run(compiled, client, (), values)
 
 
 @lru_cache(maxsize=256)
@@ -203,7 +212,14 @@ class BoundInstrumented(_Transparent, wrapt.BoundFunctionWrapper):
     """A decorated method, bound to its instance or class."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return getattr, (self.__self__, self.__name__)
+        if hasattr(self, "__self__"):
+            return getattr, (self.__self__, self.__name__)
+        return resolve_name, (f"{self.__module__}:{self.__qualname__}",)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        owner = getattr(self, "__self__", None)
+        copied = deepcopy(owner, memo)
+        return self if copied is owner else self._self_parent.__get__(copied, type(copied))
 
 
 class Instrumented(_Transparent, wrapt.FunctionWrapper):
@@ -227,10 +243,10 @@ def _function_wrapper(instrumentation: Instrumentation) -> Wrapper:
         with Run(instrumentation, client, args if instance is None else (instance, *args), kwargs) as call:
             result = wrapped(*args, **kwargs)
             # A function may return a coroutine without being a coroutine function: its body has yet to run.
-            call.postponed = is_coroutine(result)
-            call._result = result  # noqa: SLF001 - the property of the user's costs too much here
+            call.postponed = type(result) is CoroutineType
+            call.returned = result
         if call.postponed:
-            return _named_after(result, _awaited(call, result))
+            return _named_after(result, _awaited(call, _Unstarted(result)))
         return result
 
     return run
@@ -260,10 +276,25 @@ def _made(
     return wrapper
 
 
-async def _awaited(call: Run, coroutine: Coroutine[Any, Any, Any]) -> Any:
+class _Unstarted:
+    """Closes a handler's coroutine with the one around it, so that Python warns of one that was never awaited, not two.
+
+    A coroutine that is closed before it started, as that of a task that was cancelled at once, warns of nothing.
+    """
+
+    __slots__ = ("coroutine",)
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self.coroutine = coroutine
+
+    def __del__(self) -> None:
+        self.coroutine.close()
+
+
+async def _awaited(call: Run, unstarted: _Unstarted) -> Any:
     call.begin()
     with call:
-        call.result = result = await coroutine
+        call.result = result = await unstarted.coroutine
     return result
 
 
@@ -278,7 +309,7 @@ async def _async_generated(call: Run, generator: AsyncGenerator[Any, Any]) -> As
     """Do for an asynchronous generator what `yield from` does for a synchronous one (PEP 380, PEP 525)."""
     call.begin()
     with call:
-        step = generator.asend(None)
+        step = _first_step(generator)
         while True:
             try:
                 value = await step
@@ -290,15 +321,26 @@ async def _async_generated(call: Run, generator: AsyncGenerator[Any, Any]) -> As
             except GeneratorExit:
                 await generator.aclose()
                 raise
-            except BaseException as thrown:
-                step = generator.athrow(thrown)
+            except BaseException as thrown:  # noqa: BLE001 - whatever is thrown is for the handler
+                # Without the entry of this frame, which the handler's own exception would keep.
+                step = generator.athrow(thrown.with_traceback(thrown.__traceback__ and thrown.__traceback__.tb_next))
             else:
                 step = generator.asend(sent)
 
 
+def _first_step(generator: AsyncGenerator[Any, Any]) -> Coroutine[Any, Any, Any]:
+    """Begin an asynchronous generator unseen by the event loop, which would close it beside the one around it."""
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return generator.asend(None)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
 _WRAPPERS: Final = {
     Nature.FUNCTION: _function_wrapper,
-    Nature.COROUTINE: _made(_awaited),
+    Nature.COROUTINE: _made(lambda call, coroutine: _awaited(call, _Unstarted(coroutine))),
     Nature.GENERATOR: _made(_generated),
     Nature.ASYNC_GENERATOR: _made(_async_generated),
 }

@@ -38,7 +38,9 @@ def explain(handler: object) -> str:
     """
     found = instrumentation_of(handler)
     if found is None:
-        raise BindingError(f"{getattr(handler, '__qualname__', type(handler).__name__)} has no decorator of instrument.")
+        raise BindingError(
+            f"{getattr(handler, '__qualname__', type(handler).__name__)} has no decorator of instrument."
+        )
     lines = [f"{found.handler.name} ({found.handler.nature.value}, {found.handler.place})"]
     for plan in (found.start, found.success, found.failure):
         if plan is not None:

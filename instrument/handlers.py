@@ -5,18 +5,25 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from enum import Enum
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
+from instrument.expressions import Expression, own
 from instrument.missing import MISSING
 from instrument.places import Place, of_function
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from instrument.calls import Call
-
+# How an argument is read, by the kind of its parameter.
+_EXPRESSIONS: Mapping[object, str] = {
+    inspect.Parameter.POSITIONAL_ONLY: "(args[{index}] if count > {index} else {default})",
+    inspect.Parameter.POSITIONAL_OR_KEYWORD: "(args[{index}] if count > {index} else kwargs.get({name}, {default}))",
+    inspect.Parameter.KEYWORD_ONLY: "kwargs.get({name}, {default})",
+    inspect.Parameter.VAR_POSITIONAL: "args[{index}:]",
+    inspect.Parameter.VAR_KEYWORD: "dict((key, value) for key, value in kwargs.items() if key not in {taken})",
+}
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_ANY = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class Nature(Enum):
@@ -38,12 +45,14 @@ class Handler:
         place: where it is defined.
         nature: how it runs.
         signature: its parameters, `None` where Python cannot tell; of a method, with `self`.
+        exact: whether these are the parameters of what is called, not of a function that it wraps.
     """
 
     name: str
     place: Place
     nature: Nature
     signature: inspect.Signature | None
+    exact: bool = True
 
     @property
     def accepts_any_name(self) -> bool:
@@ -68,35 +77,37 @@ class Handler:
         bound.apply_defaults()
         return bound.arguments
 
-    def reader(self, name: str) -> Callable[[Call], Any] | None:
-        """Compile the reading of one parameter from a call.
+    def fits(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+        """Whether the handler can be called with these arguments, as far as its signature tells."""
+        if not self.exact:
+            return True
+        try:
+            self.bind(args, kwargs)
+        except TypeError:
+            return False
+        return True
+
+    def argument(self, name: str) -> Expression | None:
+        """Return the expression that reads a parameter from a call.
 
         Args:
             name: the parameter.
 
         Returns:
-            A function that gives the argument, the parameter's default, or `MISSING`; `None` where this handler
+            An expression that gives the argument, the parameter's default, or `MISSING`; `None` where this handler
             can never have such an argument.
         """
         parameter = self.parameters.get(name)
         if parameter is None:
-            return _keyword(name, MISSING) if self.accepts_any_name else None
-        default = MISSING if parameter.default is parameter.empty else parameter.default
+            by_name = Expression(f"kwargs.get({name!r}, {own('missing')})", {"missing": MISSING})
+            return by_name if self.accepts_any_name else None
         index = list(self.parameters).index(name)
-        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
-            return _positional_or_keyword(index, name, default)
-        if parameter.kind is parameter.KEYWORD_ONLY:
-            return _keyword(name, default)
-        if parameter.kind is parameter.POSITIONAL_ONLY:
-            return lambda call: call.args[index] if index < len(call.args) else default
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            return lambda call: call.args[index:]
-        named = frozenset(each.name for each in self.parameters.values() if each.kind in _NAMED)
-        return lambda call: {key: value for key, value in call.kwargs.items() if key not in named}
-
-    def always_has(self, name: str) -> bool:
-        """Whether every call that the handler takes has such an argument, be it by default."""
-        return name in self.parameters
+        default = MISSING if parameter.default is parameter.empty else parameter.default
+        source = _EXPRESSIONS[parameter.kind].format(
+            name=repr(name), index=index, default=own("default"), taken=own("taken")
+        )
+        taken = frozenset(each.name for each in self.parameters.values() if each.kind in _NAMED)
+        return Expression(source, {"default": default, "taken": taken}, certain=True)
 
     def holds(self, parameter: str, name: str) -> bool:
         """Whether a parameter is annotated with a class that declares a field of this name."""
@@ -107,22 +118,19 @@ class Handler:
 def describe(function: Any) -> Handler:
     """Describe a function, method, classmethod, staticmethod, partial, or any other callable."""
     inner = getattr(function, "__func__", function)
+    signature, exact = _signature(inner)
     return Handler(
         name=f"{getattr(inner, '__module__', None) or '?'}:{_qualified_name(inner)}",
         place=of_function(inner),
         nature=_nature(inner),
-        signature=_signature(inner),
+        signature=signature,
+        exact=exact,
     )
 
 
 def block(place: Place) -> Handler:
     """Describe a block of `emitting`: it has no parameters, and takes values of any name."""
     return Handler(name=f"with emitting at {place}", place=place, nature=Nature.BLOCK, signature=None)
-
-
-def is_coroutine(result: object) -> bool:
-    """Whether a function that is no coroutine function has returned a coroutine all the same."""
-    return type(result) is CoroutineType
 
 
 def _qualified_name(function: Any) -> str:
@@ -133,29 +141,35 @@ def _qualified_name(function: Any) -> str:
 
 
 def _nature(function: Any) -> Nature:
-    if inspect.iscoroutinefunction(function):
-        return Nature.COROUTINE
-    if inspect.isasyncgenfunction(function):
-        return Nature.ASYNC_GENERATOR
-    if inspect.isgeneratorfunction(function):
-        return Nature.GENERATOR
+    # The second is for instances: the nature of what they do when called is that of their `__call__`.
+    for each in (function, getattr(type(function), "__call__", None)):  # noqa: B004 - the method is wanted, not the answer
+        if inspect.iscoroutinefunction(each):
+            return Nature.COROUTINE
+        if inspect.isasyncgenfunction(each):
+            return Nature.ASYNC_GENERATOR
+        if inspect.isgeneratorfunction(each):
+            return Nature.GENERATOR
     return Nature.FUNCTION
 
 
-def _signature(function: Any) -> inspect.Signature | None:
+def _signature(function: Any) -> tuple[inspect.Signature | None, bool]:
+    """Return the parameters of a callable, and whether they are its own.
+
+    What a callable wraps tells of its parameters only where the callable itself takes any (`*args, **kwargs`): a
+    wrapper with parameters of its own, or a partial that `functools.wraps` was used on, is called with those.
+    """
+    itself = _own_signature(function)
+    if itself is not None and not any(each.kind in _ANY for each in itself.parameters.values()):
+        return itself, True
     try:
-        return inspect.signature(function)
+        followed = inspect.signature(function)
+    except (TypeError, ValueError):
+        return itself, False
+    return followed, followed == itself
+
+
+def _own_signature(function: Any) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function, follow_wrapped=False)
     except (TypeError, ValueError):
         return None
-
-
-def _keyword(name: str, default: object) -> Callable[[Call], Any]:
-    return lambda call: call.kwargs.get(name, default)
-
-
-def _positional_or_keyword(index: int, name: str, default: object) -> Callable[[Call], Any]:
-    def read(call: Call) -> Any:
-        args = call.args
-        return args[index] if index < len(args) else call.kwargs.get(name, default)
-
-    return read

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from instrument.calls import Call, Outcome
+from instrument.calls import Call, NoResultError, Outcome
+from instrument.context import capture
 from instrument.errors import Reason, Refusal
 from instrument.handlers import Nature
 from instrument.missing import MISSING
@@ -16,6 +17,8 @@ from instrument.resolution import Moment, compile_message, compile_source
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+
+    from typing_extensions import Self
 
     from instrument.bindings import Binding, Source
     from instrument.client import Client
@@ -57,12 +60,14 @@ class Instrumentation:
         """
         try:
             if self.read_message_id is None and not (call.late or client.debug):
-                client.accept(plan.build(call))
+                client.accept_plain(plan.build(call))
             else:
                 self._emit_with_notes(plan, call, client)
         except Exception as error:  # noqa: BLE001 - emission never changes the handler
             if isinstance(error, Refusal) and error.reason is Reason.DISABLED:
                 return
+            if not self.handler.fits(call.args, call.kwargs):
+                return  # the caller's mistake, of which the handler's own TypeError tells
             where = f"{self.handler.name} ({self.handler.place}), {plan.moment.value} {plan.model.__name__}"
             client.faults.report(error, where, handler_raised=call.error is not None)
 
@@ -131,11 +136,17 @@ class Run(Call):
     def __init__(
         self, instrumentation: Instrumentation, client: Client, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        super().__init__(instrumentation.handler, args, kwargs, strict=client.strict)
+        # What Call.__init__ does, without a call for each: this is on the path of every handler.
+        self.handler = instrumentation.handler
+        self.args = args
+        self.kwargs = kwargs
+        self.strict = client.strict
+        self.captured = self.began = now = perf_counter()
+        self.frame, self.late = capture(now)
         self._instrumentation = instrumentation
         self._client = client
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> Self:
         start = self._instrumentation.start
         if start is not None and not self._started:
             self._started = True
@@ -186,7 +197,7 @@ class Run(Call):
             return Outcome.FAILURE if failed_if(self) else Outcome.SUCCESS
         except Exception as raised:  # noqa: BLE001 - a predicate's error must not reach the handler
             # A predicate on the result alone cannot judge a call that has none: the exception stays a failure.
-            if self.error is None or not isinstance(raised, AttributeError):
+            if self.error is None or not isinstance(raised, NoResultError):
                 where = f"{self.handler.name} ({self.handler.place}), failed_if"
                 self._client.faults.report(raised, where, handler_raised=self.error is not None)
             return by_default

@@ -7,10 +7,21 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, Union, get_args, get_origin, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    Protocol,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    runtime_checkable,
+)
 from uuid import UUID
 
-from pydantic import Field
 from pydantic_core import PydanticUndefined
 
 from instrument.declared import IDENTITY, Declared
@@ -69,7 +80,7 @@ class Declaration:
 
 
 class Message(Declared):
-    """One typed call of the Segment spec. Declare subclasses of `Track`, `Identify`, `Group`, `Page`, …
+    """One typed call of the Segment spec: what `Track`, `Identify`, `Group`, `Page`, `Screen` and `Alias` share.
 
     Raises:
         DeclarationError: where the class is declared: a name that another class has, a message that could have
@@ -91,7 +102,7 @@ class Message(Declared):
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         origin = cls.__pydantic_generic_metadata__["origin"]
         if origin is not None:
-            cls.__declaration__ = origin.__declaration__
+            cls.__declaration__ = cast("type[Message]", origin).__declaration__
         elif cls.__abstract__:
             cls.__declaration__ = None
         else:
@@ -104,7 +115,9 @@ class Message(Declared):
 
 
 class Track(Message, abstract=True):
-    """An event: something that a user did. https://segment.com/docs/connections/spec/track/
+    """An event: something that a user did.
+
+    https://segment.com/docs/connections/spec/track/
 
     The event's name comes from the class name, or from `name=`.
 
@@ -146,13 +159,19 @@ class _WithTraits(Message, abstract=True):
 
 
 class Identify(_WithTraits, abstract=True):
-    """Who a user is. https://segment.com/docs/connections/spec/identify/"""
+    """Who a user is.
+
+    https://segment.com/docs/connections/spec/identify/
+    """
 
     __segment_spec__ = Spec("identify", "traits")
 
 
 class Group(_WithTraits, abstract=True):
-    """The group that a user belongs to. https://segment.com/docs/connections/spec/group/"""
+    """The group that a user belongs to.
+
+    https://segment.com/docs/connections/spec/group/
+    """
 
     __segment_spec__ = Spec("group", "traits", own_ids=("group_id",))
 
@@ -162,9 +181,7 @@ class Group(_WithTraits, abstract=True):
 class _Viewed(Message, abstract=True):
     __reserved_names__ = frozenset({"name", "category", "properties"})
 
-    def __init_subclass__(
-        cls, *, name: str | None = None, category: str | None = None, abstract: bool = False
-    ) -> None:
+    def __init_subclass__(cls, *, name: str | None = None, category: str | None = None, abstract: bool = False) -> None:
         cls.__category__ = category
         super().__init_subclass__(name=name, abstract=abstract)
 
@@ -185,19 +202,28 @@ class _Viewed(Message, abstract=True):
 
 
 class Page(_Viewed, abstract=True):
-    """A page that was viewed. https://segment.com/docs/connections/spec/page/"""
+    """A page that was viewed.
+
+    https://segment.com/docs/connections/spec/page/
+    """
 
     __segment_spec__ = Spec("page", "properties", name_key="name")
 
 
 class Screen(_Viewed, abstract=True):
-    """A screen of a mobile app that was viewed. https://segment.com/docs/connections/spec/screen/"""
+    """A screen of a mobile app that was viewed.
+
+    https://segment.com/docs/connections/spec/screen/
+    """
 
     __segment_spec__ = Spec("screen", "properties", name_key="name")
 
 
 class Alias(Message, abstract=True):
-    """Two ids of one user. It has nothing but ids. https://segment.com/docs/connections/spec/alias/"""
+    """Two ids of one user. It has nothing but ids.
+
+    https://segment.com/docs/connections/spec/alias/
+    """
 
     __segment_spec__ = Spec("alias", None, own_ids=("previous_id",))
 

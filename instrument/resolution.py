@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -10,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from instrument.bindings import Binding
+from instrument.context import lookup
 from instrument.declared import IDENTITY
 from instrument.errors import BindingError, Reason, Refusal, nearest
+from instrument.expressions import Expression, collector, own
 from instrument.messages import declaration_of
 from instrument.missing import MISSING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from pydantic.fields import FieldInfo
 
     from instrument.bindings import Source
@@ -44,13 +47,18 @@ class Candidate:
 
     Attributes:
         origin: the place as a person would name it; the provenance.
-        read: gives the value, or `MISSING`.
-        argument: the parameter, where it is the plain value of one.
+        expression: gives the value, or `MISSING`.
+        read: the same, compiled.
     """
 
     origin: str
+    expression: Expression
     read: Read
-    argument: str | None = None
+
+    @classmethod
+    def of(cls, origin: str, expression: Expression) -> Candidate:
+        """Compile a candidate."""
+        return cls(origin, expression, expression.reader())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +77,6 @@ class FieldPlan:
     tried: tuple[str, ...]
     default: str | None
 
-    def reader(self) -> Read:
-        """Return one function for all the candidates."""
-        if len(self.candidates) == 1:
-            return self.candidates[0].read
-        reads = tuple(candidate.read for candidate in self.candidates)
-
-        def first(call: Call) -> Any:
-            for read in reads:
-                value = read(call)
-                if value is not MISSING:
-                    return value
-            return MISSING
-
-        return first
-
 
 @dataclass(frozen=True, slots=True)
 class MessagePlan:
@@ -93,14 +86,14 @@ class MessagePlan:
         model: the message class.
         moment: when it is emitted.
         fields: where each field comes from.
-        steps: the same, compiled.
-        validate: makes the message of the values of its fields.
+        collect: reads the values of the fields from a call; the same, compiled.
+        validate: makes the message of the values.
     """
 
     model: type[Message]
     moment: Moment
     fields: tuple[FieldPlan, ...]
-    steps: tuple[tuple[str, Read], ...]
+    collect: Callable[[Call], dict[str, Any]]
     validate: Callable[[dict[str, Any]], Message]
 
     def build(self, call: Call) -> Message:
@@ -109,20 +102,10 @@ class MessagePlan:
         Raises:
             Refusal: a field was not found, its source raised, or a value does not fit.
         """
-        values: dict[str, Any] = {}
-        name = ""
         try:
-            for name, read in self.steps:
-                value = read(call)
-                if value is not MISSING:
-                    values[name] = value
-            return self.validate(values)
-        except ValidationError as error:
-            raise self._invalid(error, call) from None
-        except Refusal:
-            raise
-        except Exception as error:
-            raise self._source_failed(name, error) from error
+            return self.validate(self.collect(call))
+        except Exception:  # noqa: BLE001 - the slow way finds out what was wrong, and says it
+            return self.build_with_provenance(call)[0]
 
     def build_with_provenance(self, call: Call) -> tuple[Message, dict[str, str]]:
         """Build the message, and tell where each field came from.
@@ -133,41 +116,39 @@ class MessagePlan:
         values: dict[str, Any] = {}
         origins: dict[str, str] = {}
         for plan in self.fields:
-            origins[plan.name] = "default"
-            for candidate in plan.candidates:
-                try:
-                    value = candidate.read(call)
-                except Refusal:
-                    raise
-                except Exception as error:
-                    raise self._source_failed(plan.name, error) from error
-                if value is not MISSING:
-                    values[plan.name], origins[plan.name] = value, candidate.origin
-                    break
-        return self._validated(values, call), origins
-
-    def _validated(self, values: dict[str, Any], call: Call) -> Message:
+            value, origins[plan.name] = self._found(plan, call)
+            if value is not MISSING:
+                values[plan.name] = value
         try:
-            return self.validate(values)
+            return self.validate(values), origins
         except ValidationError as error:
             raise self._invalid(error, call) from None
+
+    def _found(self, plan: FieldPlan, call: Call) -> tuple[Any, str]:
+        for candidate in plan.candidates:
+            try:
+                value = candidate.read(call)
+            except Refusal:
+                raise
+            except Exception as error:
+                raise Refusal(
+                    Reason.SOURCE_FAILED,
+                    f"{self.model.__name__}: field {plan.name!r}: reading {candidate.origin} raised "
+                    f"{type(error).__name__}",
+                ) from error
+            if value is not MISSING:
+                return value, candidate.origin
+        return MISSING, "default"
 
     def _invalid(self, error: ValidationError, call: Call) -> Refusal:
         missing = [str(each["loc"][0]) for each in error.errors(include_url=False) if each["type"] == "missing"]
         texts = [f"field {'.'.join(map(str, e['loc'])) or '?'!r}: {_told(e)}" for e in error.errors(include_url=False)]
-        for plan in self.fields:
-            if plan.name in missing:
-                texts.append(f"for {plan.name!r} were tried: {', '.join(plan.tried)}")
+        texts += [
+            f"for {each.name!r} were tried: {', '.join(each.tried)}" for each in self.fields if each.name in missing
+        ]
         reason = Reason.UNRESOLVED if missing else Reason.INVALID
         late = "; the call began after its request scope was closed" if call.late else ""
         return Refusal(reason, f"{self.model.__name__}: {'; '.join(texts)}{late}")
-
-    def _source_failed(self, name: str, error: Exception) -> Refusal:
-        origin = next(plan.candidates[0].origin for plan in self.fields if plan.name == name)
-        return Refusal(
-            Reason.SOURCE_FAILED,
-            f"{self.model.__name__}: field {name!r}: reading {origin} raised {type(error).__name__}",
-        )
 
 
 def compile_message(
@@ -195,14 +176,12 @@ def compile_message(
     bound = message if isinstance(message, Binding) else Binding(message)
     sources = {**_scope_sources(scope, bound.model), **bound.sources}
     compiler = _Compiler(handler, bound.model, moment, has_failed_if=has_failed_if)
-    fields = tuple(
-        compiler.field(name, info, sources.get(name)) for name, info in bound.model.model_fields.items()
-    )
+    fields = tuple(compiler.field(name, info, sources.get(name)) for name, info in bound.model.model_fields.items())
     return MessagePlan(
         model=bound.model,
         moment=moment,
         fields=fields,
-        steps=tuple((plan.name, plan.reader()) for plan in fields if plan.candidates),
+        collect=collector([(plan.name, [each.expression for each in plan.candidates]) for plan in fields]),
         validate=_validator(bound.model),
     )
 
@@ -224,16 +203,24 @@ def compile_source(handler: Handler, source: Source, moment: Moment, what: str) 
 def source_candidate(handler: Handler, source: Source) -> Candidate | str:
     """Compile one source; answer with a text where this handler cannot have it."""
     if callable(source):
-        return Candidate(f"callable {getattr(source, '__qualname__', type(source).__name__)}", source)
+        shown = getattr(source, "__qualname__", type(source).__name__)
+        return Candidate.of(f"callable {shown}", Expression(f"{own('source')}(call)", {"source": source}, certain=True))
     head, *path = source.split(".")
     if head in _AFTER:
-        return Candidate(f"{head} {source!r}" if path else head, _followed(_after_reader(head, alone=not path), path))
-    read = handler.reader(head)
-    if read is None:
+        # Alone, an error is its text: the exception itself is no value of a message.
+        alone = "str(call.error)" if head == "error" else f"call.{head}"
+        expression = Expression(f"call.{head}" if path else alone, certain=True)
+        return Candidate.of(f"{head} {source!r}" if path else head, _walked(expression, path))
+    argument = handler.argument(head)
+    if argument is None:
         return f"there is no parameter {head!r}{nearest(head, [*handler.parameters, *_AFTER])}"
-    if path:
-        return Candidate(f"path {source!r}", _followed(read, path))
-    return Candidate(f"argument {head!r}", read)
+    return Candidate.of(f"path {source!r}" if path else f"argument {head!r}", _walked(argument, path))
+
+
+def _walked(expression: Expression, path: list[str]) -> Expression:
+    for name in path:
+        expression = expression.step(name)
+    return expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,23 +246,23 @@ class _Compiler:
     def _places(self, name: str) -> list[Candidate | str]:
         """Order the places that a field without a source is looked for at; text for one this handler cannot have."""
         places: list[Candidate | str] = []
-        argument = self.handler.reader(name)
+        argument = self.handler.argument(name)
         if argument is None:
             places.append(f"argument {name!r} (the handler has no such parameter)")
         else:
-            places.append(Candidate(f"argument {name!r}", argument, argument=name))
+            places.append(Candidate.of(f"argument {name!r}", argument))
         if name in IDENTITY:
-            read = _scope_reader(name) if argument is None else _identity_reader(name, argument)
             # A parameter `user_id` is often the user acted upon, not the one who acts.
-            places.insert(0, Candidate(f"request scope {name!r}", read))
+            scoped = _scoped(name) if argument is None else _identity(name, argument)
+            places.insert(0, Candidate.of(f"request scope {name!r}", scoped))
         elif name in declaration_of(self.model).scope_fields:
-            places.append(Candidate(f"request scope {name!r}", _scope_reader(name)))
+            places.append(Candidate.of(f"request scope {name!r}", _scoped(name)))
         return places
 
     def _reachable(self, candidates: list[Candidate]) -> list[Candidate]:
         """Cut what stands behind a parameter: a call has an argument for it, be it the default."""
         for number, candidate in enumerate(candidates, start=1):
-            if candidate.argument is not None and self.handler.always_has(candidate.argument):
+            if candidate.expression.certain:
                 return candidates[:number]
         return candidates
 
@@ -309,7 +296,8 @@ class _Compiler:
                 f"it comes from the {candidate.origin}; with `failed_if=` a failure has either a result or an error, "
                 f"so the field needs a default: `{name}: … | None = None`.",
             )
-        return Candidate(candidate.origin, _if_there(head, candidate.read))
+        there = "call.error is not None" if head == "error" else "call.has_result"
+        return Candidate.of(candidate.origin, candidate.expression.and_only_if(there))
 
     def _nowhere(self, name: str, tried: list[str]) -> BindingError:
         paths = [f"{each}.{name}" for each in self.handler.parameters if self.handler.holds(each, name)]
@@ -317,7 +305,7 @@ class _Compiler:
         return self._error(
             name,
             f"no source is possible{hint}. Tried: {', '.join(tried)}; default (the field has none). "
-            f"Write where the handler keeps it: `{self.model.__name__}.from_call({name}=\"{(paths or '…')[0]}\")`.",
+            f'Write where the handler keeps it: `{self.model.__name__}.from_call({name}="{(paths or "…")[0]}")`.',
         )
 
     def _error(self, name: str, text: str) -> BindingError:
@@ -340,56 +328,29 @@ def _scope_sources(scope: type[Scope] | Binding[Scope] | None, model: type[Messa
     return {name: source for name, source in scope.sources.items() if name in model.model_fields}
 
 
-def _scope_reader(name: str) -> Read:
-    return lambda call: call.context_value(name)
+def _scoped(name: str) -> Expression:
+    return Expression(
+        f"({own('missing')} if frame is None else {own('lookup')}(frame, {name!r}, call.captured))",
+        {"missing": MISSING, "lookup": lookup},
+    )
 
 
-def _identity_reader(name: str, argument: Read) -> Read:
-    """Read the identity from the request scope; in strict mode, ask when a parameter of the name says otherwise."""
+def _identity(name: str, argument: Expression) -> Expression:
+    """Read the identity from the request scope; in strict mode, ask where a parameter of the name says otherwise."""
+    scoped, given = _scoped(name).reader(), argument.reader()
 
-    def read(call: Call) -> Any:
-        value = call.context_value(name)
-        if call.strict and value is not MISSING:
-            given = argument(call)
-            if given is not MISSING and given != value:
-                raise Refusal(
-                    Reason.AMBIGUOUS,
-                    f"field {name!r}: the request scope and the parameter {name!r} of {call.handler.name} differ. "
-                    f"A parameter is often the user acted upon: say which is meant, with "
-                    f'`from_call({name}="{name}")` for the parameter.',
-                )
+    def checked(call: Call) -> Any:
+        value = scoped(call)
+        if call.strict and value is not MISSING and given(call) not in (MISSING, value):
+            raise Refusal(
+                Reason.AMBIGUOUS,
+                f"field {name!r}: the request scope and the parameter {name!r} of {call.handler.name} differ. "
+                f"A parameter is often the user acted upon: say which is meant, with "
+                f'`from_call({name}="{name}")` for the parameter.',
+            )
         return value
 
-    return read
-
-
-def _after_reader(head: str, *, alone: bool) -> Read:
-    if head == "error":
-        return (lambda call: str(call.error)) if alone else (lambda call: call.error)
-    return (lambda call: call.result) if head == "result" else (lambda call: call.duration)
-
-
-def _if_there(head: str, read: Read) -> Read:
-    if head == "error":
-        return lambda call: MISSING if call.error is None else read(call)
-    return lambda call: read(call) if call.has_result else MISSING
-
-
-def _followed(read: Read, path: list[str]) -> Read:
-    """Follow a path from a value: each step a key of a mapping that has it, else an attribute."""
-    for step in path:
-        read = _step(read, step)
-    return read
-
-
-def _step(read: Read, step: str) -> Read:
-    def follow(call: Call) -> Any:
-        value = read(call)
-        if value is MISSING:
-            return MISSING
-        return value[step] if isinstance(value, Mapping) and step in value else getattr(value, step)
-
-    return follow
+    return Expression(f"{own('checked')}(call)", {"checked": checked})
 
 
 def _default_text(info: FieldInfo) -> str:
@@ -401,5 +362,3 @@ def _told(error: Any) -> str:
     if error["type"] in ("value_error", "assertion_error"):
         return "its validator refused the value"
     return str(error["msg"])
-
-

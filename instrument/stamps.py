@@ -7,20 +7,14 @@ import random
 from datetime import datetime, timezone
 from itertools import count
 from time import gmtime, strftime, time_ns
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-class Stamp(NamedTuple):
-    """The id and the time of one message.
-
-    Attributes:
-        message_id: a UUID of version 7 (RFC 9562).
-        timestamp: the time of now (RFC 3339, in UTC, with milliseconds).
-    """
-
-    message_id: str
-    timestamp: str
+Stamp = tuple[str, str]
+"""The id of a message, a UUID of version 7 (RFC 9562), and its time (RFC 3339, in UTC, with milliseconds)."""
 
 
 class Stamps:
@@ -29,7 +23,7 @@ class Stamps:
     An id is a UUID of version 7: the milliseconds, bits that are random for each process and millisecond, and a
     counter that starts anywhere (RFC 9562, section 6.2, method 1).
 
-    >>> len(Stamps().next().message_id)
+    >>> len(Stamps().next()[0])
     36
     """
 
@@ -39,6 +33,8 @@ class Stamps:
         # A generator of our own: the one that `random` shares is seeded by test suites, and receivers drop
         # messages with equal ids as repeats.
         self._random = random.Random()  # noqa: S311 - ids need to be unique, not secret
+        self._counter: Iterator[int]
+        self._millisecond: tuple[int, str, str]
         self._forget()
         _every_stamps.add(self)
 
@@ -50,7 +46,7 @@ class Stamps:
         if millisecond != now:
             start, timestamp = self._id_start(now), _timestamp(now)
             self._millisecond = (now, start, timestamp)
-        return tuple.__new__(Stamp, (f"{start}{next(self._counter) & 0xFFFFFFFF:08x}", timestamp))
+        return f"{start}{next(self._counter) & 0xFFFFFFFF:08x}", timestamp
 
     def _id_start(self, now: int) -> str:
         bits = self._random.getrandbits(42)

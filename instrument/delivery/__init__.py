@@ -1,0 +1,1 @@
+"""From a message that was accepted to the destinations that take it."""

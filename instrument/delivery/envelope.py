@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,21 +14,22 @@ from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_json
 
 from instrument.core_schemas import INT_RANGE, custom_serialized, open_fields
-from instrument.declared import IDENTITY
 from instrument.errors import Reason, Refusal
-from instrument.messages import declaration_of
+from instrument.messages import Message, declaration_of
 from instrument.version import LIBRARY, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from instrument.messages import Message, SegmentTrack
+    from instrument.messages import Declaration, SegmentTrack
     from instrument.stamps import Stamp
 
 MAX_BYTES = 32 << 10
 """Segment's limit for one message, in bytes."""
 
 LIBRARY_CONTEXT = {"name": LIBRARY, "version": VERSION}
+_IDENTITY_KEYS = (b'"userId":', b'"anonymousId":')
+_TEMPLATE_END = b'"messageId":"%b","timestamp":"%b",%b'
 PLAIN_TAIL = b'"context":%b,"integrations":{}}' % to_json({"library": LIBRARY_CONTEXT})
 
 _MOST_DEPTH = 200
@@ -67,104 +68,112 @@ def tail(context: Mapping[str, Any] | None, integrations: Mapping[str, Any] | No
     return b'"context":%b,"integrations":%b}' % (_json(whole, "context"), _json(integrations or {}, "integrations"))
 
 
-class Codec:
-    """The compiled serialisation of one message class.
+Encode = Callable[["Message", "Stamp", bytes], Envelope]
+"""Serialise one message, given the id and time of its envelope, and what `tail` made.
+
+Raises `Refusal` where the message has no identity, no JSON form, or is above Segment's limit.
+"""
+
+_encoders: dict[type, Encode] = {}
+
+
+def encoder_of(kind: type) -> Encode | None:
+    """Return the serialisation of a message class, compiled at its first use; `None` for what is no message.
 
     Raises:
         DeclarationError: the class is abstract.
     """
+    encode = _encoders.get(kind)
+    if encode is None and issubclass(kind, Message):
+        encode = _encoders[kind] = _compile(kind)
+    return encode
 
-    __slots__ = ("_exclude", "_head", "_id_keys", "_key", "_loose", "_name", "_open", "_serializer", "_type")
 
-    def __init__(self, model: type[Message]) -> None:
-        declaration = declaration_of(model)
-        model.model_rebuild()
-        spec = declaration.spec
-        schema = model.__pydantic_core_schema__
-        open_names = open_fields(schema)
-        self._type = spec.type
-        self._name = declaration.name or ""
-        self._serializer = model.__pydantic_serializer__
-        self._exclude = set(declaration.ids)
-        self._id_keys = tuple(
-            (name, key.encode(), not custom_serialized(schema, name)) for name, key in declaration.ids.items()
-        )
-        self._open = tuple(
-            name
-            for name in model.model_fields
-            if name not in declaration.ids
-            and (open_names is None or (name in open_names and not custom_serialized(schema, name)))
-        )
-        # Whether a number may be beyond what pydantic was told to check.
-        self._loose = open_names is None or bool(open_names)
-        self._key = None if spec.payload is None else spec.payload.encode()
-        self._head = b'{"type":%b,' % to_json(spec.type)
-        if spec.name_key is not None and declaration.name is not None:
-            self._head += b'"%b":%b,' % (spec.name_key.encode(), to_json(declaration.name))
-        if declaration.category is not None:
-            self._head += b'"category":%b,' % to_json(declaration.category)
+def _compile(model: type[Message]) -> Encode:
+    declaration = declaration_of(model)
+    model.model_rebuild()
+    kind, name = declaration.spec.type, declaration.name or ""
+    template = _template(declaration)
+    serialize = model.__pydantic_serializer__.to_json
+    encode_ids = _compile_ids(model, declaration)
+    exclude = set(declaration.ids)
+    unchecked = _unchecked(model, declaration)
+    new_envelope = tuple.__new__
 
-    def encode(self, message: Message, stamp: Stamp, end: bytes) -> Envelope:
-        """Serialise one message.
-
-        Args:
-            message: an instance of the codec's class.
-            stamp: the id of the envelope, and when the message happened.
-            end: what `tail` made.
-
-        Raises:
-            Refusal: the message has no identity, no JSON form, or is above Segment's limit.
-        """
+    def encode(message: Message, stamp: Stamp, end: bytes) -> Envelope:
+        message_id, timestamp = stamp
         try:
-            parts = (self._head, self._ids(message), b"" if self._key is None else self._payload(message))
+            if unchecked:
+                for field in unchecked:
+                    check_jsonable(getattr(message, field), field)
+            payload = serialize(message, by_alias=True, exclude=exclude)
+            if unchecked:
+                check_numbers(payload)
+            ids = encode_ids(message)
         except (PydanticSerializationError, UnicodeEncodeError, RecursionError) as error:
-            raise Refusal(Reason.NOT_SERIALIZABLE, f"{self._name or self._type}: {_why(error)}") from None
-        return seal(self._type, self._name, parts, stamp, end)
+            raise Refusal(Reason.NOT_SERIALIZABLE, f"{name or kind}: {_why(error)}") from None
+        body = template % (ids, payload, message_id.encode(), timestamp.encode(), end)
+        if len(body) > MAX_BYTES:
+            raise _too_large(name or kind, body)
+        return new_envelope(Envelope, (message_id, kind, name, body))
 
-    def _payload(self, message: Message) -> bytes:
-        for name in self._open:
-            check_jsonable(getattr(message, name), name)
-        payload = self._serializer.to_json(message, by_alias=True, exclude=self._exclude)
-        if self._loose:
-            check_numbers(payload)
-        return b'"%b":%b,' % (self._key, payload)
+    return encode
 
-    def _ids(self, message: Message) -> bytes:
+
+def _template(declaration: Declaration) -> bytes:
+    spec = declaration.spec
+    head = b'{"type":%b,' % to_json(spec.type)
+    if spec.name_key is not None and declaration.name is not None:
+        head += b'"%b":%b,' % (spec.name_key.encode(), to_json(declaration.name))
+    if declaration.category is not None:
+        head += b'"category":%b,' % to_json(declaration.category)
+    # Alias has nothing but ids: its payload is formatted to nothing.
+    payload = b"%.0b" if spec.payload is None else b'"%b":%%b,' % spec.payload.encode()
+    return head.replace(b"%", b"%%") + b"%b" + payload + _TEMPLATE_END
+
+
+def _unchecked(model: type[Message], declaration: Declaration) -> tuple[str, ...]:
+    """Name the fields that may hold what pydantic has not checked down to the leaf."""
+    schema = model.__pydantic_core_schema__
+    names = open_fields(schema)
+    if names is None:
+        return tuple(name for name in model.model_fields if name not in declaration.ids)
+    return tuple(name for name in names if name not in declaration.ids and not custom_serialized(schema, name))
+
+
+def _compile_ids(model: type[Message], declaration: Declaration) -> Callable[[Message], bytes]:
+    patterns = tuple(
+        (name, b'"%b":"%%d",' % key.encode(), b'"%b":%%b,' % key.encode(), _is_plain(model, name))
+        for name, key in declaration.ids.items()
+    )
+    to_python = model.__pydantic_serializer__.to_python
+    shown = declaration.name or declaration.spec.type
+    first, first_of_integer, _, first_is_plain = patterns[0]
+    alone = len(patterns) == 1 and first_is_plain
+
+    def encode_ids(message: Message) -> bytes:
+        value = getattr(message, first)
+        if alone and type(value) is int:
+            return first_of_integer % value
         encoded = b""
-        identified = False
-        for name, key, plain in self._id_keys:
+        for name, of_integer, of_text, plain in patterns:
             value = getattr(message, name)
-            if value is None:
-                continue
-            identified = identified or name in IDENTITY
             if plain and type(value) is int:
-                encoded += b'"%b":"%d",' % (key, value)
-            else:
-                text = _id_text(name, value if plain and type(value) is str else self._id(message, name))
-                encoded += b'"%b":%b,' % (key, to_json(text))
-        if not identified:
-            raise Refusal(
-                Reason.NO_IDENTITY, f"{self._name or self._type}: it has neither a user_id nor an anonymous_id"
-            )
+                encoded += of_integer % value
+            elif value is not None:
+                if not plain:
+                    value = to_python(message, mode="json", include={name}, by_alias=False)[name]
+                encoded += of_text % to_json(_id_text(name, value))
+        if not encoded.startswith(_IDENTITY_KEYS):  # they come first
+            raise Refusal(Reason.NO_IDENTITY, f"{shown}: it has neither a user_id nor an anonymous_id")
         return encoded
 
-    def _id(self, message: Message, name: str) -> Any:
-        return self._serializer.to_python(message, mode="json", include={name}, by_alias=False)[name]
+    return encode_ids
 
 
-_codecs: dict[type[Message], Codec] = {}
-
-
-def codec_of(model: type[Message]) -> Codec:
-    """Return the codec of a class, compiled at its first use.
-
-    Raises:
-        DeclarationError: the class is abstract.
-    """
-    codec = _codecs.get(model)
-    if codec is None:
-        codec = _codecs[model] = Codec(model)
-    return codec
+def _is_plain(model: type[Message], name: str) -> bool:
+    """Whether an integer or a text in a field is sent as it is."""
+    return not custom_serialized(model.__pydantic_core_schema__, name)
 
 
 def encode_undeclared(track: SegmentTrack, stamp: Stamp, end: bytes) -> Envelope:
@@ -173,7 +182,7 @@ def encode_undeclared(track: SegmentTrack, stamp: Stamp, end: bytes) -> Envelope
     Raises:
         Refusal: it has no event name or no identity, no JSON form, or is above Segment's limit.
     """
-    name = track.event
+    name: object = track.event
     if not isinstance(name, str) or not name.strip():
         raise Refusal(Reason.INVALID, f"{type(track).__name__}: its event name is empty, or no text")
     user, anonymous = track.user_id, getattr(track, "anonymous_id", None)
@@ -187,25 +196,19 @@ def encode_undeclared(track: SegmentTrack, stamp: Stamp, end: bytes) -> Envelope
     for field, key, value in (("user_id", b"userId", user), ("anonymous_id", b"anonymousId", anonymous)):
         if value is not None:
             head += b'"%b":%b,' % (key, _json(_id_text(field, value), field))
-    return seal("track", name, (head, b'"properties":%b,' % payload), stamp, end)
-
-
-def seal(type_: str, name: str, start: tuple[bytes, ...], stamp: Stamp, end: bytes) -> Envelope:
-    """Put the parts of an envelope together.
-
-    Raises:
-        Refusal: it is above Segment's limit.
-    """
     message_id, timestamp = stamp
-    body = b"".join((*start, f'"messageId":"{message_id}","timestamp":"{timestamp}",'.encode(), end))
+    ended = _TEMPLATE_END % (message_id.encode(), timestamp.encode(), end)
+    body = b'%b"properties":%b,%b' % (head, payload, ended)
     if len(body) > MAX_BYTES:
-        raise Refusal(
-            Reason.TOO_LARGE, f"{name or type_}: it takes {len(body):,} bytes, above the limit of {MAX_BYTES:,}"
-        )
-    return tuple.__new__(Envelope, (message_id, type_, name, body))
+        raise _too_large(name, body)
+    return Envelope(message_id, "track", name, body)
 
 
-def check_message_id(message_id: str) -> str:
+def _too_large(name: str, body: bytes) -> Refusal:
+    return Refusal(Reason.TOO_LARGE, f"{name}: it takes {len(body):,} bytes, above the limit of {MAX_BYTES:,}")
+
+
+def check_message_id(message_id: object) -> str:
     """Check an id that came from outside: it stands in the JSON as it is.
 
     Raises:
@@ -240,7 +243,9 @@ def check_jsonable(value: object, field: str, depth: int = 0) -> None:
         Refusal: it holds bytes, NaN, an infinity, a key that is no text, a circle, or too deep a nesting.
     """
     if isinstance(value, (bytes, bytearray, memoryview)):
-        raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: bytes have no JSON form; decode or base64-encode them")
+        raise Refusal(
+            Reason.NOT_SERIALIZABLE, f"field {field!r}: bytes have no JSON form; decode or base64-encode them"
+        )
     if isinstance(value, float) and not math.isfinite(value):
         raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: a number is not finite, which JSON cannot say")
     if depth > _MOST_DEPTH:

@@ -86,10 +86,12 @@ class Pipeline:
     def flush(self, timeout: float) -> bool:
         """Wait until what is queued is settled; answer whether it was, within a time in seconds."""
         deadline = monotonic() + timeout
-        return all([lane.flush(deadline) for lane in self._lanes])
+        flushed = [lane.flush(deadline) for lane in self._lanes]
+        return all(flushed)
 
     def close(self, timeout: float) -> bool:
         """Flush and stop; answer whether everything was settled, within a time in seconds."""
         self._closed = True
         deadline = monotonic() + timeout
-        return all([lane.close(deadline) for lane in self._lanes])
+        closed = [lane.close(deadline) for lane in self._lanes]
+        return all(closed)

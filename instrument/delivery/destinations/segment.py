@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import gzip as gzip_format
 from datetime import datetime, timezone
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 DEFAULT_HOST = "https://api.segment.io"
 # Segment takes 500 KB and 2,500 messages a batch; what is around the messages takes its share of the size.
 _LIMITS = Limits(count=2_500, size=490_000)
-_UNAUTHORIZED = frozenset({401, 403})
-_TRY_AGAIN = frozenset({408, 410, 429, 460})
+_SUCCESS = 2
+_UNAUTHORIZED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_LATER = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS, 460)
+_TOKEN_REFUSED = (400, 401, 403, 511)
 
 
 class SegmentDestination:
@@ -89,7 +92,7 @@ class SegmentDestination:
             )
         except requests.RequestException as error:
             raise Unavailable(f"{self._url} cannot be reached ({type(error).__name__})") from None
-        if not 200 <= response.status_code < 300:
+        if response.status_code // 100 != _SUCCESS:
             raise self._failure(response)
 
     def close(self) -> None:
@@ -115,18 +118,18 @@ class SegmentDestination:
     def _token(self, oauth: Any) -> str:
         try:
             return str(oauth.get_token())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever the manager raises, the batch is tried again
             raise Unavailable(f"no OAuth token could be had ({type(error).__name__})") from None
 
     def _failure(self, response: requests.Response) -> Unavailable | Rejected:
         status = response.status_code
         said = f"{self._url} answered {status} {response.reason}"
-        if self._oauth is not None and status in (400, 401, 403, 511):
+        if self._oauth is not None and status in _TOKEN_REFUSED:
             self._oauth.clear_token()
         if status in _UNAUTHORIZED:
             return Held(f"{said}: check the write key (SEGMENT_CLIENT_KEY)")
-        if status < 400 or status == 404:
+        if status < HTTPStatus.BAD_REQUEST or status == HTTPStatus.NOT_FOUND:
             return Held(f"{said}: check the host (INSTRUMENT_HOST)")
-        if status >= 500 or status in _TRY_AGAIN:
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _LATER:
             return Unavailable(said, parse_retry_after(response))
         return Rejected(said)

@@ -1,0 +1,117 @@
+"""Reading a call by compiled Python expressions.
+
+Every place that a value can come from is one expression over the parts of a call. The function that collects all
+the values of a message is written of them as source and compiled, as the standard library's dataclasses write
+theirs: it runs for every message, and a call for each field would take longer than all the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from instrument.missing import MISSING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from instrument.calls import Call
+
+# What an expression may name, besides its own names.
+_PARTS = """\
+    args, kwargs, frame = call.args, call.kwargs, call.frame
+    count = len(args)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A Python expression over `call`, and its parts `args`, `kwargs`, `frame`, and `count`, the number of `args`.
+
+    Attributes:
+        source: the expression; `own(name)` stands for one of its own names.
+        names: its own names, and their values.
+        certain: whether it never gives `MISSING` for a call that the handler takes.
+    """
+
+    source: str
+    names: Mapping[str, object] = field(default_factory=dict)
+    certain: bool = False
+
+    def step(self, name: str) -> Expression:
+        """Return the expression of what lies one step further: a mapping's key, else an attribute."""
+        source = f"{own('step')}({self.source}, {name!r})"
+        return Expression(source, {**self.names, "step": follow}, certain=self.certain)
+
+    def and_only_if(self, condition: str) -> Expression:
+        """Return the expression that gives `MISSING` where a condition over the call does not hold."""
+        source = f"({self.source} if {condition} else {own('missing')})"
+        return Expression(source, {**self.names, "missing": MISSING})
+
+    def reader(self) -> Callable[[Call], Any]:
+        """Return a function of a call that gives the value, or `MISSING`."""
+        names: dict[str, Any] = {}
+        source = _placed(self, "_", names)
+        return _function(f"def read(call):\n{_PARTS}    return {source}\n", names, "read")
+
+
+def own(name: str) -> str:
+    """Write one of an expression's own names; no identifier and no quoted text of a source can look like it."""
+    return f"\0{name}\0"
+
+
+def collector(fields: Sequence[tuple[str, Sequence[Expression]]]) -> Callable[[Call], dict[str, Any]]:
+    """Return a function of a call that gives the values of fields, those left out that were not found.
+
+    Args:
+        fields: for each field, the expressions in the order in which they are tried.
+    """
+    names: dict[str, Any] = {"MISSING": MISSING}
+    certain: list[str] = []
+    searched: list[str] = []
+    for number, (name, expressions) in enumerate(fields):
+        placed = [_placed(each, f"_{number}_{place}", names) for place, each in enumerate(expressions)]
+        if len(expressions) == 1 and expressions[0].certain:
+            certain.append(f"{name!r}: {placed[0]}")
+        elif placed:
+            searched.append(f"    value = {placed[0]}\n")
+            searched += [f"    if value is MISSING: value = {source}\n" for source in placed[1:]]
+            searched.append(f"    if value is not MISSING: values[{name!r}] = value\n")
+    source = (
+        f"def collect(call):\n{_PARTS}    values = {{{', '.join(certain)}}}\n{''.join(searched)}    return values\n"
+    )
+    return _function(source, names, "collect")
+
+
+def follow(value: Any, name: str) -> Any:
+    """Go one step from a value: a mapping's key, else an attribute.
+
+    Raises:
+        AttributeError: it has neither.
+    """
+    if value is MISSING:
+        return MISSING
+    kind: type[object] = type(value)
+    return value[name] if _is_mapping(kind) and name in value else getattr(value, name)
+
+
+@lru_cache(maxsize=1024)
+def _is_mapping(kind: type[object]) -> bool:
+    return issubclass(kind, Mapping)
+
+
+def _placed(expression: Expression, suffix: str, names: dict[str, Any]) -> str:
+    """Give an expression's own names a suffix that makes them unique in a function, and put their values there."""
+    source = expression.source
+    for name, value in expression.names.items():
+        names[name + suffix] = value
+        source = source.replace(own(name), name + suffix)
+    return source
+
+
+def _function(source: str, names: dict[str, Any], name: str) -> Callable[[Call], Any]:
+    exec(source, names)  # noqa: S102 - made of identifiers, numbers and the fixed texts of this package alone
+    function: Callable[[Call], Any] = names[name]
+    return function
