@@ -65,11 +65,16 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 @pytest.fixture
 def tracked(request: pytest.FixtureRequest) -> Iterator[Recorder]:
     """Record the messages of a test, in strict mode: `assert tracked.events == [...]`."""
-    __tracebackhide__ = True
     from instrument.testing import recording  # noqa: PLC0415 - as the module says
 
-    with recording(strict=_LENIENT not in request.keywords) as recorder:
-        yield recorder
+    lost = ""
+    try:
+        with recording(strict=_LENIENT not in request.keywords) as recorder:
+            yield recorder
+    except AssertionError as error:
+        lost = str(error)
+    if lost:  # outside of `except`, where pytest would show every exception that came before
+        pytest.fail(lost, pytrace=False)
 
 
 def _forbid() -> None:

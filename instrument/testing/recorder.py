@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -155,7 +156,7 @@ class Recorder:
         __tracebackhide__ = True
         deferred = self.client.faults.deferred
         if deferred:
-            lines = [f"- {where}: {type(error).__name__}: {error}" for error, where in deferred]
+            lines = [line for error, where in deferred for line in (f"- {where}: {error}", *_cause_lines(error))]
             raise AssertionError(
                 "\n".join(["messages were lost; their handlers raised, so it could not be said at once:", *lines])
             ) from deferred[0][0]
@@ -278,6 +279,14 @@ def _origin_of(message: object) -> Origin | None:
 
 def _find(message: object) -> Recorded | None:
     return next((each for recorder in _recorders for each in recorder.recorded if each.message is message), None)
+
+
+def _cause_lines(error: Exception) -> list[str]:
+    cause = error.__cause__
+    if cause is None:
+        return []
+    frame = traceback.extract_tb(cause.__traceback__)[-1]
+    return [f"  caused by {type(cause).__name__}: {cause} ({frame.filename}:{frame.lineno})"]
 
 
 def _names(messages: Sequence[object]) -> str:

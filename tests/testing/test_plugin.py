@@ -328,8 +328,9 @@ def test_errors_fail_a_test_unless_it_is_marked_as_lenient(inner: pytest.Pyteste
     result.stdout.fnmatch_lines(
         [
             "*ERROR at teardown of test_held_back*",
-            "E * messages were lost; their handlers raised, so it could not be said at once:",
-            "E * - application:fail (*application.py:*), failure PluginNoteSaved: Refusal: *raised ZeroDivisionError",
+            "messages were lost; their handlers raised, so it could not be said at once:",
+            "- application:fail (*application.py:*), failure PluginNoteSaved: *raised ZeroDivisionError",
+            "  caused by ZeroDivisionError: *application.py:*",
             "*test_strict*",
             "E *Refusal: PluginNoteSaved: field 'user_id'*",
         ]

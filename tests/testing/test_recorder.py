@@ -247,10 +247,11 @@ def test_an_error_of_a_handler_that_raised_fails_on_leaving_with_place_and_cause
     assert text.startswith("messages were lost; their handlers raised, so it could not be said at once:\n- ")
     assert ":fail (" in text
     assert Path(__file__).name in text
-    assert text.endswith(
-        "failure RecorderNoteSaved: Refusal: RecorderNoteSaved: field 'length': "
-        "reading callable <lambda> raised ZeroDivisionError"
-    )
+    assert (
+        "failure RecorderNoteSaved: RecorderNoteSaved: field 'length': "
+        "reading callable <lambda> raised ZeroDivisionError\n"
+        "  caused by ZeroDivisionError: "
+    ) in text
     assert isinstance(raised.value.__cause__, Refusal)
 
 
