@@ -111,7 +111,9 @@ class Client:
     ) -> None:
         from instrument.settings import Settings  # noqa: PLC0415 - imported when a client needs it
 
-        settings = Settings(**options)  # type: ignore[arg-type]
+        self._set_up(Settings(**options), transport, stamps)  # type: ignore[arg-type]
+
+    def _set_up(self, settings: Settings, transport: Transport | None, stamps: Stamps | None) -> None:
         self.settings = settings
         self.faults = Faults(strict=settings.strict, on_error=settings.on_error)
         self.enabled, self._why_disabled = _enabled(settings, transport)
@@ -299,19 +301,37 @@ class Client:
 
 
 class _Default:
-    """The default client, made when it is first needed."""
+    """The default client, made when it is first needed.
 
-    __slots__ = ("client", "lock")
+    Attributes:
+        client: the one in force.
+        configured: the one of the application.
+        stand_in: the one that a test has put in front of it.
+    """
+
+    __slots__ = ("client", "configured", "lock", "stand_in")
 
     def __init__(self) -> None:
         self.client: Client | None = None
+        self.configured: Client | None = None
+        self.stand_in: Client | None = None
         self.lock = threading.RLock()
 
     def replace(self, client: Client | None) -> Client | None:
         with self.lock:
-            before, self.client = self.client, client
-            ambient.faults = Faults() if client is None else client.faults
+            before, self.configured = self.configured, client
+            self._settle()
         return before
+
+    def cover(self, client: Client | None) -> Client | None:
+        with self.lock:
+            before, self.stand_in = self.stand_in, client
+            self._settle()
+        return before
+
+    def _settle(self) -> None:
+        self.client = self.configured if self.stand_in is None else self.stand_in
+        ambient.faults = Faults() if self.client is None else self.client.faults
 
 
 _default = _Default()
@@ -347,6 +367,11 @@ def swap_default_client(client: Client | None) -> Client | None:
     return _default.replace(client)
 
 
+def stand_in_for_default_client(client: Client | None) -> Client | None:
+    """Put a client in front of the default one, whatever `configure` does meanwhile; return the one before."""
+    return _default.cover(client)
+
+
 def _first_default_client() -> Client:
     with _default.lock:
         if _default.client is None:
@@ -354,10 +379,19 @@ def _first_default_client() -> Client:
                 client = Client()
             except Exception as error:  # noqa: BLE001 - a wrong environment must not reach a handler
                 log.error("No events are sent: a setting in the environment does not fit: %s", error)
-                client = Client(enabled=False)
+                client = _SwitchedOff()
             _default.replace(client)
         assert _default.client is not None
         return _default.client
+
+
+class _SwitchedOff(Client):
+    """What stands in where the environment holds a setting that does not fit: it reads nothing of it."""
+
+    def __init__(self) -> None:
+        from instrument.settings import Settings  # noqa: PLC0415 - as in Client
+
+        self._set_up(Settings.model_construct(enabled=False), None, None)
 
 
 def _stamped(stamp: Stamp, message_id: str | None, timestamp: datetime | None) -> Stamp:

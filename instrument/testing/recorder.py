@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from instrument.client import Client, Options, swap_default_client
+from instrument.client import Client, Options, stand_in_for_default_client
 from instrument.errors import nearest
 from instrument.messages import Message, Track
 from instrument.testing.difference import (
@@ -222,13 +222,13 @@ def recording(*, stamps: Stamps | None = None, **options: Unpack[Options]) -> Ge
     """
     __tracebackhide__ = True
     recorder = Recorder(stamps=stamps, **options)
-    before = swap_default_client(recorder.client)
+    before = stand_in_for_default_client(recorder.client)
     _recorders.append(recorder)
     try:
         yield recorder
     finally:
         _recorders.remove(recorder)
-        swap_default_client(before)
+        stand_in_for_default_client(before)
     recorder.check()
 
 

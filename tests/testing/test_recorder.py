@@ -15,7 +15,18 @@ from textwrap import dedent
 import pytest
 from typing_extensions import assert_type
 
-from instrument import Client, Identify, Refusal, Scope, Track, default_client, request_scope, tracks
+from instrument import (
+    Client,
+    Identify,
+    MemoryDestination,
+    Refusal,
+    Scope,
+    Track,
+    configure,
+    default_client,
+    request_scope,
+    tracks,
+)
 from instrument.testing import FixedStamps, Recorder, recording
 
 
@@ -104,6 +115,16 @@ def test_the_default_client_of_before_is_back_after_the_block_even_when_it_raise
     with pytest.raises(LookupError, match="of the block"), recording():
         raise LookupError("of the block")
     assert default_client() is before
+
+
+def test_an_application_that_configures_itself_inside_the_block_is_recorded_all_the_same() -> None:
+    with recording() as tracked:
+        memory = MemoryDestination()
+        configured = configure(destinations=[memory])
+        save(7, 1)
+    assert tracked.events == [RecorderNoteSaved(user_id=7, length=1)]
+    assert default_client() is configured
+    assert memory.envelopes == []
 
 
 def test_one_and_of_keep_the_class_for_type_checkers() -> None:
