@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from instrument.expressions import Expression, own
@@ -135,7 +136,7 @@ def block(place: Place) -> Handler:
 
 def _qualified_name(function: Any) -> str:
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
-    if name is None and hasattr(function, "func"):
+    if name is None and isinstance(function, partial):
         return _qualified_name(function.func)
     return str(name or type(function).__qualname__)
 
