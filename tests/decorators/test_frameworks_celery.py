@@ -10,6 +10,7 @@ import pytest
 from celery import Celery, Task
 from celery.contrib.testing.worker import start_worker
 from celery.exceptions import Retry
+from celery.signals import setup_logging
 from celery.worker import state
 
 from instrument import Scope, Track, tracks
@@ -44,7 +45,6 @@ runs = tracks(
 
 app = Celery("tests", broker="memory://", backend="cache+memory://", set_as_current=False)
 app.conf.update(
-    worker_hijack_root_logger=False,
     broker_connection_retry_on_startup=False,
     broker_transport_options={"polling_interval": 0.01},
 )
@@ -192,7 +192,18 @@ def stop_worker() -> None:
 
 
 @pytest.fixture
-def worker(queue: None) -> Iterator[None]:
+def logging_as_it_is() -> Iterator[None]:
+    """Keep a worker from configuring the logging of the whole process, which it does unless somebody else does."""
+
+    def configure(**_: object) -> None: ...
+
+    setup_logging.connect(configure)
+    yield
+    setup_logging.disconnect(configure)
+
+
+@pytest.fixture
+def worker(queue: None, logging_as_it_is: None) -> Iterator[None]:
     """Run a worker in a thread, which a task stops: it looks no sooner than after the next message or two seconds."""
     with start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=30):
         yield
