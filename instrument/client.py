@@ -14,7 +14,8 @@ from instrument import context
 from instrument.delivery.destination import network_blocked
 from instrument.delivery.envelope import PLAIN_TAIL, check_message_id, encode_undeclared, encoder_of, tail
 from instrument.delivery.ledger import Ledger, Stats
-from instrument.delivery.pipeline import Pipeline, Transport
+from instrument.delivery.pipeline import Pipeline, Plan, Transport
+from instrument.delivery.spool import partition
 from instrument.errors import Reason, Refusal
 from instrument.faults import Faults, ambient
 from instrument.messages import Alias, Group, Identify, Message, Page, Screen, SegmentTrack, Track
@@ -24,11 +25,13 @@ from instrument.stamps import Stamp, Stamps, format_time
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from typing_extensions import Unpack
 
     from instrument.delivery.destination import Destination
     from instrument.delivery.envelope import Envelope
+    from instrument.delivery.pipeline import Durability
     from instrument.settings import Settings
 
 log = logging.getLogger("instrument")
@@ -56,6 +59,9 @@ class Options(TypedDict, total=False):
     write_key: str | None
     host: str | None
     enabled: bool | None
+    durability: Durability
+    fsync: bool
+    spool_dir: Path | str | None
     spool_max_bytes: int
     flush_timeout: float
     strict: bool
@@ -191,8 +197,10 @@ class Client:
     def stats(self) -> Stats:
         """Return what became of the messages so far."""
         transport = self._transport
-        accepted, queued = (0, 0) if transport is None else (transport.accepted, transport.queued)
-        return self._ledger.stats(accepted=accepted, refused=self.faults.refused, queued=queued)
+        accepted, queued, lag = (
+            (0, 0, 0.0) if transport is None else (transport.accepted, transport.queued, transport.lag)
+        )
+        return self._ledger.stats(accepted=accepted, refused=self.faults.refused, queued=queued, lag=lag)
 
     def accept(
         self,
@@ -288,12 +296,7 @@ class Client:
             if self._closed:
                 raise Refusal(Reason.CLOSED, "the client is closed")
             if self._transport is None:
-                self._transport = Pipeline(
-                    _destinations(self.settings),
-                    self._ledger,
-                    max_bytes=self.settings.spool_max_bytes,
-                    on_drop=self.settings.on_drop,
-                )
+                self._transport = Pipeline(_plan(self.settings), self._ledger)
                 _close_at_exit(self)
 
     def _timeout(self, timeout: float | None) -> float:
@@ -415,6 +418,20 @@ def _enabled(settings: Settings, transport: Transport | None) -> tuple[bool, str
 
 def _is_remote(destination: Destination | None) -> bool:
     return destination is None or destination.remote
+
+
+def _plan(settings: Settings) -> Plan:
+    destinations = _destinations(settings)
+    # The messages of one source are for no process of another.
+    source = [settings.write_key, settings.host] if settings.write_key else [each.name for each in destinations]
+    return Plan(
+        destinations=destinations,
+        durability=settings.durability,
+        directory=partition(settings.spool_root, repr(source)),
+        fsync=settings.fsync,
+        max_bytes=settings.spool_max_bytes,
+        on_drop=settings.on_drop,
+    )
 
 
 def _destinations(settings: Settings) -> Sequence[Destination]:

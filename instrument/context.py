@@ -15,7 +15,7 @@ from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Optional, TypeVar
 
-from contextvars_extras import ContextVarsRegistry
+from contextvars_extras import ContextVarDescriptor, ContextVarsRegistry
 
 from instrument.errors import InstrumentWarning, Reason, Refusal, ScopeError, nearest
 from instrument.faults import ambient
@@ -73,13 +73,13 @@ class Frame:
         return agreed
 
 
-class _Current(ContextVarsRegistry):  # type: ignore[misc]
-    frame: Optional[Frame] = None  # noqa: UP045 - the registry evaluates it on Python 3.10
+class _Current(ContextVarsRegistry):
+    frame = ContextVarDescriptor[Optional[Frame]](default=None)
 
 
 _current = _Current()
 # The variable below the registry's descriptor: reading it is on the path of every call.
-_get_frame: Callable[[], Frame | None] = _Current.frame.context_var.get  # type: ignore[union-attr]
+_get_frame: Callable[[], Frame | None] = _Current.frame.context_var.get
 
 
 def capture(now: float) -> tuple[Frame | None, bool]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
+    _Schema = dict[str, Any]
+
 INT_RANGE = range(-(2**63), 2**64)
 
 # Where the schema of a field holds the schemas of its parts.
@@ -67,12 +69,16 @@ def _is_closed(schema: Any) -> bool:
         return "serialization" not in schema and _is_closed(schema["schema"])
     if kind not in _CLOSED or "serialization" in schema:
         return False
-    parts = [schema[key] for key in _PARTS if key in schema]
+    parts = [part for key in _PARTS if key in schema for part in _schemas(schema[key])]
     parts += [_choice(choice) for choice in schema.get("choices", ())]
-    return all(_is_closed(part) for each in parts for part in (each if isinstance(each, list) else [each]))
+    return all(map(_is_closed, parts))
 
 
-def _choice(choice: Any) -> Any:
+def _schemas(parts: _Schema | list[_Schema]) -> list[_Schema]:
+    return parts if isinstance(parts, list) else [parts]
+
+
+def _choice(choice: _Schema | tuple[_Schema, str]) -> _Schema:
     return choice[0] if isinstance(choice, tuple) else choice
 
 

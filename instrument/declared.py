@@ -27,8 +27,7 @@ _ENFORCED = ConfigDict(
 class Declared(BaseModel):
     """What scopes and messages share: configuration, `from_call`, and the checks of their field names."""
 
-    model_config = ConfigDict(
-        **_ENFORCED,
+    model_config = _ENFORCED | ConfigDict(
         validate_by_alias=True,
         ser_json_inf_nan="constants",  # so that the envelope sees a stray NaN instead of a silent null
         ser_json_bytes="base64",

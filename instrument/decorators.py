@@ -40,6 +40,7 @@ class Decorate(Protocol):
 
     def __call__(self, handler: F, /) -> F:
         """Decorate a handler."""
+        ...
 
 
 class SpecDecorator(Generic[M]):
@@ -194,12 +195,9 @@ def instrumentation_of(handler: object) -> Instrumentation | None:
 
 
 class _Transparent:
-    """What a function can do and a proxy of wrapt cannot: be pickled by its name, and copied as itself."""
+    """What a function can do and a proxy of wrapt cannot: be copied as itself, and pickled by its name."""
 
     __slots__ = ()
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.__qualname__
 
     def __copy__(self) -> Any:
         return self
@@ -230,6 +228,9 @@ class Instrumented(_Transparent, wrapt.FunctionWrapper):
     def __init__(self, handler: Any, instrumentation: Instrumentation) -> None:
         super().__init__(handler, _WRAPPERS[instrumentation.handler.nature](instrumentation))
         self._self_instrumentation = instrumentation
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__qualname__
 
 
 def _function_wrapper(instrumentation: Instrumentation) -> Wrapper:
@@ -356,7 +357,7 @@ def _named_after(inner: Any, outer: Any) -> Any:
     return outer
 
 
-def _check_message(spec: type[Message], message: object) -> None:
+def _check_message(spec: type[Message], message: type[Message] | Binding[Message] | None) -> None:
     if message is None:
         return
     model = message.model if isinstance(message, Binding) else message

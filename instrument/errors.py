@@ -31,6 +31,8 @@ class Reason(str, Enum):
     """The message began after its request scope was closed, and the policy is to refuse."""
     QUEUE_FULL = "queue_full"
     """The queue holds as much as it may."""
+    SPOOL_FAILED = "spool_failed"
+    """The spool cannot be written: a full or read-only disk, a locked file."""
     DISABLED = "disabled"
     """The client has no write key and no destination, or is switched off."""
     CLOSED = "closed"

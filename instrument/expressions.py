@@ -37,7 +37,7 @@ class Expression:
     """
 
     source: str
-    names: Mapping[str, object] = field(default_factory=dict)
+    names: Mapping[str, object] = field(default_factory=dict[str, object])
     certain: bool = False
 
     def step(self, name: str) -> Expression:
@@ -93,12 +93,12 @@ def follow(value: Any, name: str) -> Any:
     """
     if value is MISSING:
         return MISSING
-    kind: type[object] = type(value)
+    kind: type[Any] = type(value)
     return value[name] if _is_mapping(kind) and name in value else getattr(value, name)
 
 
 @lru_cache(maxsize=1024)
-def _is_mapping(kind: type[object]) -> bool:
+def _is_mapping(kind: type[Any]) -> bool:
     return issubclass(kind, Mapping)
 
 

@@ -12,6 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from instrument.errors import Refusal
+from instrument.forks import ForkSafe, at_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ log = logging.getLogger("instrument")
 _MOST_PLACES = 1_000
 
 
-class Faults:
+class Faults(ForkSafe):
     """The policy of one client for errors of the instrumentation, and their counts.
 
     Args:
@@ -31,11 +32,16 @@ class Faults:
         on_error: called with the exception and the place; what it raises itself is logged and goes no further.
     """
 
-    __slots__ = ("_lock", "_logged", "deferred", "on_error", "refused", "strict")
+    __slots__ = ("__weakref__", "_lock", "_logged", "deferred", "on_error", "refused", "strict")
 
     def __init__(self, *, strict: bool = False, on_error: OnError | None = None) -> None:
         self.strict = strict
         self.on_error = on_error
+        self.after_fork_in_child()
+        at_fork(self)
+
+    def after_fork_in_child(self) -> None:
+        """Count from nothing: what the parent counted is the parent's."""
         self.refused: Counter[str] = Counter()
         """How many messages were refused, by `Reason`; other errors of the instrumentation under `error`."""
         self.deferred: list[tuple[Exception, str]] = []

@@ -141,7 +141,7 @@ def _qualified_name(function: Any) -> str:
     return str(name or type(function).__qualname__)
 
 
-def _nature(function: Any) -> Nature:
+def _nature(function: object) -> Nature:
     # The second is for instances: the nature of what they do when called is that of their `__call__`.
     for each in (function, getattr(type(function), "__call__", None)):  # noqa: B004 - the method is wanted, not the answer
         if inspect.iscoroutinefunction(each):

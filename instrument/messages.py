@@ -30,7 +30,7 @@ from instrument.names import event_name
 from instrument.scopes import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from pydantic.fields import FieldInfo
 
@@ -237,14 +237,17 @@ class SegmentTrack(Protocol):
     @property
     def user_id(self) -> Any:
         """The user."""
+        ...
 
     @property
     def event(self) -> str:
         """The event's name."""
+        ...
 
     @property
     def properties(self) -> Mapping[str, Any]:
         """The properties, by the keys that are sent."""
+        ...
 
 
 class Registry:
@@ -279,7 +282,7 @@ class Registry:
             return tuple(self._classes.values())
 
     @contextmanager
-    def isolated(self) -> Iterator[None]:
+    def isolated(self) -> Generator[None]:
         """Forget on leaving whatever is declared inside: for tests that declare classes."""
         with self._lock:
             before = dict(self._classes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,7 @@ class Place:
 
 def caller() -> Place:
     """Return the innermost line on the stack that belongs to neither this package nor pydantic."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - how `warnings` finds its caller
+    frame = inspect.currentframe()
     while frame is not None and _package(frame) in _PASSED_OVER and frame.f_back is not None:
         frame = frame.f_back
     return Place("<unknown>", 0) if frame is None else Place(frame.f_code.co_filename, frame.f_lineno)

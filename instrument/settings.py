@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
+from platformdirs import user_state_path
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -29,6 +31,12 @@ class Settings(BaseSettings):
     """The base address of Segment's HTTP API; by default Segment's own."""
     enabled: bool | None = None
     """The one switch; by default on when there is a key or a destination."""
+    durability: Literal["memory", "batched", "sync"] = "batched"
+    """What the death of the process may lose: all that waits; what is younger than a few milliseconds; nothing."""
+    fsync: bool = False
+    """Whether what is committed also survives a loss of power."""
+    spool_dir: Path | None = None
+    """Where the spool lies; by default in the user's state directory."""
     spool_max_bytes: int = Field(default=256 << 20, gt=0)
     """How much may wait to be delivered, in bytes."""
     flush_timeout: float = Field(default=5.0, ge=0, allow_inf_nan=False)
@@ -61,6 +69,11 @@ class Settings(BaseSettings):
     """The base address of the OAuth server."""
     oauth_scope: str = "tracking_api:write"
     """The scope of the token."""
+
+    @property
+    def spool_root(self) -> Path:
+        """Where the spools of every source lie."""
+        return self.spool_dir or user_state_path("instrument-analytics")
 
     @property
     def oauth(self) -> dict[str, str] | None:

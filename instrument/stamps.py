@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
 from datetime import datetime, timezone
 from itertools import count
 from time import gmtime, strftime, time_ns
 from typing import TYPE_CHECKING
-from weakref import WeakSet
+
+from instrument.forks import ForkSafe, at_fork
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ Stamp = tuple[str, str]
 """The id of a message, a UUID of version 7 (RFC 9562), and its time (RFC 3339, in UTC, with milliseconds)."""
 
 
-class Stamps:
+class Stamps(ForkSafe):
     """The clock and the ids of a client.
 
     An id is a UUID of version 7: the milliseconds, bits that are random for each process and millisecond, and a
@@ -35,8 +35,8 @@ class Stamps:
         self._random = random.Random()  # noqa: S311 - ids need to be unique, not secret
         self._counter: Iterator[int]
         self._millisecond: tuple[int, str, str]
-        self._forget()
-        _every_stamps.add(self)
+        self.after_fork_in_child()
+        at_fork(self)
 
     def next(self) -> Stamp:
         """Return a new id and the time of now."""
@@ -53,23 +53,11 @@ class Stamps:
         time = f"{now >> 16:08x}-{now & 0xFFFF:04x}"
         return f"{time}-7{bits >> 30:03x}-{0x8000 | bits >> 16 & 0x3FFF:04x}-{bits & 0xFFFF:04x}"
 
-    def _forget(self) -> None:
+    def after_fork_in_child(self) -> None:
+        """Begin elsewhere than the parent goes on."""
         self._random.seed()
         self._counter = count(self._random.getrandbits(32))
         self._millisecond = (-1, "", "")
-
-
-# A child must not go on with its parent's counter.
-_every_stamps: WeakSet[Stamps] = WeakSet()
-
-
-def _forget_after_fork() -> None:
-    for stamps in _every_stamps:
-        stamps._forget()  # noqa: SLF001 - the same module
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)
 
 
 def _timestamp(milliseconds: int) -> str:

@@ -40,14 +40,17 @@ class Destination(Protocol):
     @property
     def name(self) -> str:
         """The name in counts, logs and cursors: stable, and different for each destination of a client."""
+        ...
 
     @property
     def limits(self) -> Limits:
         """What one batch may hold."""
+        ...
 
     @property
     def remote(self) -> bool:
         """Whether sending leaves this machine, and so never happens in a test."""
+        ...
 
     def send(self, batch: Sequence[Envelope]) -> None:
         """Hand over a batch; returning means that it is safe there.
@@ -57,9 +60,16 @@ class Destination(Protocol):
             Held: no batch will be taken until somebody acts.
             Unavailable: try again, no sooner than told.
         """
+        ...
+
+    def forget_connections(self) -> None:
+        """Open no connection's second life in a forked child: begin anew with the next batch."""
+        ...
 
     def close(self) -> None:
         """Release what is held: connections, files."""
+        ...
+        ...
 
 
 class DeliveryError(InstrumentError):

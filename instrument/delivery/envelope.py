@@ -98,7 +98,7 @@ def _compile(model: type[Message]) -> Encode:
     encode_ids = _compile_ids(model, declaration)
     exclude = set(declaration.ids)
     unchecked = _unchecked(model, declaration)
-    new_envelope = tuple.__new__
+    new_envelope = tuple[Any, ...].__new__
 
     def encode(message: Message, stamp: Stamp, end: bytes) -> Envelope:
         message_id, timestamp = stamp
@@ -256,11 +256,13 @@ def check_jsonable(value: object, field: str, depth: int = 0) -> None:
 
 def _parts(value: object, field: str) -> Iterable[object]:
     if isinstance(value, Mapping):
-        if not all(isinstance(key, (str, int)) for key in value):
+        mapping: Mapping[object, object] = value
+        if not all(isinstance(key, (str, int)) for key in mapping):
             raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: a mapping has a key that is no text")
-        return value.values()
+        return mapping.values()
     if isinstance(value, (list, tuple, set, frozenset)):
-        return value
+        several: Iterable[object] = value
+        return several
     if isinstance(value, BaseModel):
         return (value.model_dump(mode="json"),)
     if is_dataclass(value) and not isinstance(value, type):

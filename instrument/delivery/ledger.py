@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from instrument.forks import ForkSafe, at_fork
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,33 +24,42 @@ class Stats:
         refused: messages that were not, by `Reason`.
         delivered: messages that a destination took, by destination.
         dead: messages that will never be delivered, by reason.
+        spooled: messages that were committed to the disk.
         retried: attempts that failed and were repeated.
         queued: messages that wait.
+        lag: how long the oldest of them has waited, in seconds.
     """
 
     accepted: int = 0
     undeclared: int = 0
     late: int = 0
-    refused: Mapping[str, int] = field(default_factory=dict)
-    delivered: Mapping[str, int] = field(default_factory=dict)
-    dead: Mapping[str, int] = field(default_factory=dict)
+    refused: Mapping[str, int] = field(default_factory=dict[str, int])
+    delivered: Mapping[str, int] = field(default_factory=dict[str, int])
+    dead: Mapping[str, int] = field(default_factory=dict[str, int])
+    spooled: int = 0
     retried: int = 0
     queued: int = 0
+    lag: float = 0.0
 
 
-class Ledger:
+class Ledger(ForkSafe):
     """The counts of one client. Every method may be called from any thread."""
 
-    __slots__ = ("_counts", "_dead", "_delivered", "_lock")
+    __slots__ = ("__weakref__", "_counts", "_dead", "_delivered", "_lock")
 
     def __init__(self) -> None:
+        self.after_fork_in_child()
+        at_fork(self)
+
+    def after_fork_in_child(self) -> None:
+        """Count from nothing: what the parent counted is the parent's."""
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._delivered: Counter[str] = Counter()
         self._dead: Counter[str] = Counter()
 
     def count(self, what: str, number: int = 1) -> None:
-        """Count messages: `undeclared`, `late`, `retried`."""
+        """Count messages: `undeclared`, `late`, `spooled`, `retried`."""
         with self._lock:
             self._counts[what] += number
 
@@ -62,7 +73,7 @@ class Ledger:
         with self._lock:
             self._dead[reason] += number
 
-    def stats(self, *, accepted: int, refused: Mapping[str, int], queued: int) -> Stats:
+    def stats(self, *, accepted: int, refused: Mapping[str, int], queued: int, lag: float) -> Stats:
         """Return a copy of the counts."""
         with self._lock:
             return Stats(
@@ -73,5 +84,7 @@ class Ledger:
                 refused=dict(refused),
                 delivered=dict(self._delivered),
                 dead=dict(self._dead),
+                spooled=self._counts["spooled"],
                 queued=queued,
+                lag=lag,
             )

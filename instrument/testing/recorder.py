@@ -171,6 +171,11 @@ class Recorder:
         """How many envelopes wait: none ever does."""
         return 0
 
+    @property
+    def lag(self) -> float:
+        """How long the oldest envelope has waited: none ever does."""
+        return 0.0
+
     def put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:
         """Record a message."""
         with self._lock:

@@ -127,7 +127,7 @@ FAULTS = {
         "source_failed", "reading message_id raised LookupError", message_id=broken_source
     ),
     "the client is closed": Fault("closed", "the client is closed", client=closed),
-    "the queue is full": Fault("queue_full", "the queue to memory is full", client=full),
+    "the queue is full": Fault("queue_full", "the queue is full (spool_max_bytes)", client=full),
     "the transport raises": Fault("error", "OSError", client=leaky),
 }
 

@@ -46,6 +46,9 @@ class JsonLinesDestination:
         if written != len(lines):
             raise OSError(f"{self.path}: only {written} of {len(lines)} bytes were written")
 
+    def forget_connections(self) -> None:
+        """Do nothing: a file that is appended to can be shared."""
+
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:

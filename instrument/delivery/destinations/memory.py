@@ -47,5 +47,8 @@ class MemoryDestination:
         """Keep a batch."""
         self.envelopes.extend(batch)
 
+    def forget_connections(self) -> None:
+        """Do nothing: there are none."""
+
     def close(self) -> None:
         """Do nothing: there is nothing to release."""

@@ -68,8 +68,8 @@ class SegmentDestination:
         self._gzip = gzip
         self._timeout = timeout
         self._proxies = dict(proxies) if proxies else None
-        self._session = requests.Session()
-        self._oauth = OauthManager(**oauth, timeout=timeout) if oauth else None
+        self._oauth_arguments = oauth
+        self.forget_connections()
 
     def send(self, batch: Sequence[Envelope]) -> None:
         """Post a batch.
@@ -94,6 +94,12 @@ class SegmentDestination:
             raise Unavailable(f"{self._url} cannot be reached ({type(error).__name__})") from None
         if response.status_code // 100 != _SUCCESS:
             raise self._failure(response)
+
+    def forget_connections(self) -> None:
+        """Begin with new connections, and with a new token."""
+        self._session = requests.Session()
+        arguments = self._oauth_arguments
+        self._oauth = OauthManager(**arguments, timeout=self._timeout) if arguments else None
 
     def close(self) -> None:
         """Close the connections."""

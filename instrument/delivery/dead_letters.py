@@ -1,0 +1,125 @@
+"""Dead letters: envelopes that a destination will never take, kept with its reason until somebody looks."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from time import time
+from typing import TYPE_CHECKING
+
+from instrument.delivery.envelope import Envelope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FILE_NAME = "dead-letters.db"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS letters (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, destination TEXT NOT NULL, reason TEXT NOT NULL,
+    message_id TEXT NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL
+)
+"""
+_COLUMNS = "id, at, destination, reason, message_id, type, name, body"
+_BUSY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An envelope that was given up.
+
+    Attributes:
+        id: its number in the file.
+        at: when it was given up, in seconds since 1970.
+        destination: who would not take it.
+        reason: what the destination said.
+        envelope: what was sent.
+    """
+
+    id: int
+    at: float
+    destination: str
+    reason: str
+    envelope: Envelope
+
+
+class DeadLetters:
+    """The dead letters of one directory, shared by the processes that use it.
+
+    Every call opens the file anew: letters are rare, and a connection that is kept would not survive a fork.
+
+    Args:
+        directory: where the file lies; both are made when the first letter comes.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / FILE_NAME
+
+    def add(self, destination: str, envelope: Envelope, reason: str) -> None:
+        """Keep an envelope.
+
+        Raises:
+            OSError, sqlite3.Error: it could not be written.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._opened() as connection:
+            connection.execute(
+                "INSERT INTO letters (at, destination, reason, message_id, type, name, body) VALUES (?,?,?,?,?,?,?)",
+                (time(), destination, reason, *envelope),
+            )
+
+    def letters(self, ids: list[int] | None = None) -> list[DeadLetter]:
+        """Return the letters, oldest first; with `ids`, only those.
+
+        Raises:
+            sqlite3.Error: the file cannot be read.
+        """
+        if not self.path.exists():
+            return []
+        with self._opened() as connection:
+            rows = connection.execute(f"SELECT {_COLUMNS} FROM letters ORDER BY id").fetchall()  # noqa: S608 - a constant
+        every = [DeadLetter(row[0], row[1], row[2], row[3], Envelope(*row[4:])) for row in rows]
+        return every if ids is None else [letter for letter in every if letter.id in ids]
+
+    def remove(self, ids: list[int]) -> int:
+        """Remove letters; answer how many there were.
+
+        Raises:
+            sqlite3.Error: the file cannot be written.
+        """
+        if not self.path.exists():
+            return 0
+        with self._opened() as connection:
+            return sum(connection.execute("DELETE FROM letters WHERE id = ?", (each,)).rowcount for each in ids)
+
+    def _opened(self) -> _Opened:
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        return _Opened(self.path)
+
+
+class _Opened:
+    """A connection that commits and closes itself at the end of a block."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS)
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._connection.execute("PRAGMA secure_delete=ON")
+        self._connection.execute(_SCHEMA)
+        return self._connection
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._connection.commit()
+        finally:
+            self._connection.close()
+
+
+def directories(root: Path) -> Iterator[Path]:
+    """Name the directories below a spool directory that hold dead letters."""
+    for path in sorted(root.glob(f"*/{FILE_NAME}")):
+        yield path.parent
