@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from instrument.bindings import Binding
+from instrument.bindings import Binding, check_path
 from instrument.context import lookup
 from instrument.declared import IDENTITY
 from instrument.errors import BindingError, Reason, Refusal, nearest
@@ -192,11 +192,14 @@ def compile_source(handler: Handler, source: Source, moment: Moment, what: str) 
     Raises:
         BindingError: this handler cannot have such a source.
     """
+    where = f"{handler.place}: {handler.name}: {what}"
+    if not callable(source):
+        check_path(source, where)
     candidate = source_candidate(handler, source)
     if isinstance(candidate, str):
-        raise BindingError(f"{handler.place}: {handler.name}: {what}: {candidate}")
+        raise BindingError(f"{where}: its source is {source!r}, but {candidate}.")
     if moment is Moment.START and isinstance(source, str) and source.partition(".")[0] in _AFTER:
-        raise BindingError(f"{handler.place}: {handler.name}: {what}: {source!r} is not known when the handler starts.")
+        raise BindingError(f"{where}: its source {source!r} is not known when the handler starts.")
     return candidate.read
 
 
