@@ -13,7 +13,7 @@ import warnings
 from inspect import CO_GENERATOR
 from math import inf
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from contextvars_extras import ContextVarDescriptor, ContextVarsRegistry
 
@@ -74,7 +74,7 @@ class Frame:
 
 
 class _Current(ContextVarsRegistry):
-    frame = ContextVarDescriptor[Optional[Frame]](default=None)
+    frame = ContextVarDescriptor["Frame | None"](default=None)
 
 
 _current = _Current()
@@ -293,7 +293,7 @@ def _report(text: str) -> None:
 def _warn_of_a_leaking_generator() -> None:
     if not ambient.faults.strict:
         return
-    frame = sys._getframe(2)  # noqa: SLF001 - how `warnings` finds its caller
+    frame = sys._getframe(2)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - how `warnings` finds its caller
     resumed_by = "" if frame.f_back is None else str(frame.f_back.f_globals.get("__name__", ""))
     if frame.f_code.co_flags & CO_GENERATOR and not resumed_by.startswith(_GENERATORS_THAT_ENTER_FOR_OTHERS):
         warnings.warn(

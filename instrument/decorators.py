@@ -9,7 +9,7 @@ from functools import lru_cache
 from inspect import isclass
 from pkgutil import resolve_name
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast
 
 import wrapt
 
@@ -357,10 +357,10 @@ def _named_after(inner: Any, outer: Any) -> Any:
     return outer
 
 
-def _check_message(spec: type[Message], message: type[Message] | Binding[Message] | None) -> None:
+def _check_message(spec: type[Message], message: object) -> None:
     if message is None:
         return
-    model = message.model if isinstance(message, Binding) else message
+    model: object = cast("Binding[Message]", message).model if isinstance(message, Binding) else message
     if not (isclass(model) and issubclass(model, spec)):
         shown = model.__name__ if isclass(model) else type(model).__name__
         raise BindingError(

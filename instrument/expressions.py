@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from instrument.calls import Call
+    from instrument.missing import Missing
 
 # What an expression may name, besides its own names.
 _PARTS = """\
@@ -85,20 +86,23 @@ def collector(fields: Sequence[tuple[str, Sequence[Expression]]]) -> Callable[[C
     return _function(source, names, "collect")
 
 
-def follow(value: Any, name: str) -> Any:
+def follow(value: Mapping[str, Any] | Missing, name: str) -> Any:
     """Go one step from a value: a mapping's key, else an attribute.
+
+    Args:
+        value: anything; typed as what it is looked at as first.
+        name: the step.
 
     Raises:
         AttributeError: it has neither.
     """
     if value is MISSING:
         return MISSING
-    kind: type[Any] = type(value)
-    return value[name] if _is_mapping(kind) and name in value else getattr(value, name)
+    return value[name] if _is_mapping(type(value)) and name in value else getattr(value, name)
 
 
 @lru_cache(maxsize=1024)
-def _is_mapping(kind: type[Any]) -> bool:
+def _is_mapping(kind: type[object]) -> bool:
     return issubclass(kind, Mapping)
 
 

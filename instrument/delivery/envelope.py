@@ -183,7 +183,8 @@ def encode_undeclared(track: SegmentTrack, stamp: Stamp, end: bytes) -> Envelope
         Refusal: it has no event name or no identity, no JSON form, or is above Segment's limit.
     """
     name: object = track.event
-    if not isinstance(name, str) or not name.strip():
+    # An untyped object need not keep what the protocol promises.
+    if not isinstance(name, str) or not name.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
         raise Refusal(Reason.INVALID, f"{type(track).__name__}: its event name is empty, or no text")
     user, anonymous = track.user_id, getattr(track, "anonymous_id", None)
     if user is None and anonymous is None:
@@ -254,14 +255,15 @@ def check_jsonable(value: object, field: str, depth: int = 0) -> None:
         check_jsonable(part, field, depth + 1)
 
 
-def _parts(value: object, field: str) -> Iterable[object]:
+def _parts(value: Any, field: str) -> Iterable[object]:
+    # Typed before they are told apart: what `isinstance` tells leaves the types of the parts unknown.
+    mapping: Mapping[object, object] = value
+    several: Iterable[object] = value
     if isinstance(value, Mapping):
-        mapping: Mapping[object, object] = value
         if not all(isinstance(key, (str, int)) for key in mapping):
             raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: a mapping has a key that is no text")
         return mapping.values()
     if isinstance(value, (list, tuple, set, frozenset)):
-        several: Iterable[object] = value
         return several
     if isinstance(value, BaseModel):
         return (value.model_dump(mode="json"),)

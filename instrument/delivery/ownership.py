@@ -34,6 +34,7 @@ class Lock:
         Raises:
             OSError: the file cannot be opened.
         """
+        assert fcntl is not None
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
