@@ -1,0 +1,94 @@
+"""The documentation is true: its code runs, prints what is shown, and its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import pytest
+
+from instrument.client import swap_default_client
+from instrument.messages import registry
+from tests.docs.documents import DOCUMENTS, ROOT, as_module, blocks, unchanging
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytest_plugins = ["pytester"]
+
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+_TEST = re.compile(r"^(?:async )?def test_|^class \w+\(.*TestCase\)", re.MULTILINE)
+TESTED = [document for document in DOCUMENTS if _TEST.search(as_module(document))]
+_LINK = re.compile(r"\]\((?!https?://)(?P<file>[^)#]*)(?:#(?P<anchor>[^)]+))?\)")
+_HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModuleType]:
+    """A module `app` for the blocks of one document, whose declarations and default client are forgotten after it."""
+    module = ModuleType("app")
+    monkeypatch.setitem(sys.modules, "app", module)
+    monkeypatch.chdir(tmp_path)
+    before = swap_default_client(None)
+    with registry.isolated():
+        yield module
+    ours = swap_default_client(before)
+    if ours is not None:
+        ours.close()
+
+
+@each_document
+def test_the_code_runs_and_prints_what_is_shown(document: Path, module: ModuleType) -> None:
+    printed = ""
+    for block in blocks(document):
+        if block.is_run:
+            printed = block.run(module)
+        elif block.comment == "output":
+            assert unchanging(printed) == unchanging(block.code), f"{document}:{block.line}"
+
+
+@pytest.mark.parametrize("document", TESTED, ids=lambda path: path.name)
+def test_the_tests_shown_pass(document: Path, pytester: pytest.Pytester) -> None:
+    pytester.makepyprojecttoml("""
+        [tool.pytest.ini_options]
+        asyncio_mode = "auto"
+        asyncio_default_fixture_loop_scope = "function"
+        filterwarnings = ["error"]
+    """)
+    pytester.path.joinpath("test_shown.py").write_text(as_module(document), encoding="utf-8")
+    without = [f"-pno:{name}" for name in ("randomly", "hypothesispytest", "anyio", "cacheprovider")]
+    result = pytester.runpytest_subprocess(*without, "-q", timeout=120)
+    shown = len(_TEST.findall(as_module(document)))
+    outcomes = result.parseoutcomes()
+    assert set(outcomes) == {"passed"}
+    assert outcomes["passed"] >= shown
+
+
+@each_document
+def test_few_blocks_are_left_out_and_each_says_why(document: Path) -> None:
+    skipped = [block for block in blocks(document) if block.comment.startswith("skip:")]
+    assert all(block.comment.removeprefix("skip:").strip() for block in skipped)
+    assert len(skipped) <= 2
+
+
+@each_document
+def test_links_lead_to_files_and_headings(document: Path) -> None:
+    for link in _LINK.finditer(document.read_text(encoding="utf-8")):
+        target = (document.parent / link["file"]).resolve() if link["file"] else document
+        assert target.exists(), link[0]
+        if link["anchor"]:
+            assert link["anchor"] in _anchors(target), link[0]
+
+
+def test_every_document_is_linked_from_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    linked = {(ROOT / link["file"]).resolve() for link in _LINK.finditer(readme)}
+    assert {document for document in DOCUMENTS if document.parent.name == "docs"} <= linked
+
+
+def _anchors(document: Path) -> set[str]:
+    headings = _HEADING.findall(document.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

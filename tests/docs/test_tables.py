@@ -1,0 +1,122 @@
+"""The tables of the documentation name everything that there is, with what holds for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from instrument import Reason, aliases, groups, identifies, pages, screens, tracks
+from instrument.client import Client
+from instrument.settings import Settings
+from tests.docs.documents import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ARGUMENT_ONLY = {"on_error", "on_drop", "destinations"}
+
+
+def rows(document: str, heading: str) -> Iterator[list[str]]:
+    """Yield the rows of the table whose first column has a heading."""
+    lines = iter((ROOT / document).read_text(encoding="utf-8").splitlines())
+    for line in lines:
+        if line.startswith(f"| {heading} |"):
+            break
+    next(lines)
+    for line in lines:
+        if not line.startswith("|"):
+            return
+        yield [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings of an environment that says nothing."""
+    for name in list(os.environ):
+        if name.startswith("INSTRUMENT_") or name == "SEGMENT_CLIENT_KEY":
+            monkeypatch.delenv(name)
+    return Settings()
+
+
+def test_the_settings_table_has_every_setting_in_order_with_its_default(settings: Settings) -> None:
+    documented = [(setting.strip("`"), default.split("` ")[0].strip("`")) for setting, _, default, _ in _settings()]
+    assert documented == [(name, repr(getattr(settings, name))) for name in Settings.model_fields]
+
+
+def test_the_settings_table_has_the_environment_variables_that_are_read(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    for name, variable, _, _ in _settings():
+        if name.strip("`") in ARGUMENT_ONLY:
+            assert variable == "argument only"
+            continue
+        field = name.strip("`")
+        given = _another(getattr(settings, field), field)
+        with monkeypatch.context() as patch:
+            patch.setenv(variable.strip("`"), given)
+            assert getattr(Settings(), field) != getattr(settings, field), f"{variable} has no effect"
+
+
+def test_the_reasons_table_has_every_reason() -> None:
+    assert [reason.strip("`") for reason, *_ in rows("docs/errors.md", "reason")] == [each.value for each in Reason]
+
+
+def test_the_specs_table_has_every_spec_with_its_base_class_and_decorator() -> None:
+    documented = [(base.strip("`"), decorator.strip("`")) for _, base, decorator, _ in _specs()]
+    decorators = {"tracks": tracks, "identifies": identifies, "groups": groups}
+    decorators |= {"pages": pages, "screens": screens, "aliases": aliases}
+    assert [(base, repr(decorators[name])) for base, name in documented] == [
+        (base, f"<decorator for {base} messages>") for base, _ in documented
+    ]
+    assert {name for _, name in documented} == set(decorators)
+    assert all(hasattr(Client, base.lower()) for base, _ in documented)
+
+
+def test_a_wrong_variable_in_the_environment_is_logged_and_handlers_run_as_ever() -> None:
+    code = """if True:
+        from instrument import Scope, Track, tracks
+        class WrongEnvironmentScope(Scope):
+            user_id: int
+        class WrongEnvironmentSurvived(Track, WrongEnvironmentScope): ...
+        @tracks(WrongEnvironmentSurvived)
+        def handler(user_id: int) -> str:
+            return "result"
+        print(handler(7))
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "INSTRUMENT_TIMEOUT": "soon", "INSTRUMENT_PROXIES": "{"},
+    )
+    assert ran.stdout == "result\n"
+    assert "No events are sent: a setting in the environment does not fit" in ran.stderr
+
+
+def _settings() -> Iterator[list[str]]:
+    return rows("docs/settings.md", "setting")
+
+
+def _specs() -> Iterator[list[str]]:
+    return rows("docs/adding-analytics.md", "spec")
+
+
+def _another(value: object, field: str) -> str:
+    """Return the text of a value that a setting does not have by default."""
+    special = {
+        "proxies": '{"https": "http://127.0.0.1:9"}',
+        "late": "refuse",
+        "enabled": "true",
+        "durability": "memory",
+    }
+    if field in special:
+        return special[field]
+    if isinstance(value, bool):
+        return str(not value)
+    return "17" if isinstance(value, (int, float)) else "another"
