@@ -6,8 +6,11 @@ before a test uses it.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,18 +25,22 @@ _DELIVERY = "instrument_delivery"
 _LENIENT = "instrument_lenient"
 # As in instrument.delivery.destination: read by every client, also in processes that a test starts.
 _NO_NETWORK = "INSTRUMENT_NO_NETWORK"
+_SPOOL_DIR = "INSTRUMENT_SPOOL_DIR"
+_SPOOL_PREFIX = "instrument-pytest-"
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests() -> Generator[None, object, object]:
     """Forbid sending before the first conftest is imported, which may make a client."""
     _forbid()
+    _use_a_spool_of_our_own()
     return (yield)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Forbid sending, also where a conftest named this plugin; declare the markers."""
     _forbid()
+    _use_a_spool_of_our_own()
     config.addinivalue_line("markers", f"{_DELIVERY}: let the clients of this test send, which no test does otherwise.")
     config.addinivalue_line("markers", f"{_LENIENT}: let `tracked` log instrumentation errors, as in production.")
 
@@ -79,6 +86,15 @@ def tracked(request: pytest.FixtureRequest) -> Iterator[Recorder]:
 
 def _forbid() -> None:
     os.environ[_NO_NETWORK] = "pytest"
+
+
+def _use_a_spool_of_our_own() -> None:
+    """Let no test's messages lie where the application would find, and send, them."""
+    if _SPOOL_PREFIX in os.environ.get(_SPOOL_DIR, ""):
+        return  # a worker of xdist, or an inner test run
+    directory = os.environ[_SPOOL_DIR] = tempfile.mkdtemp(prefix=_SPOOL_PREFIX)
+    # Registered before any client is made, and so called after every client is closed.
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
 
 
 def _lift() -> Client | None:

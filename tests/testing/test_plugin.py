@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -461,6 +462,34 @@ def test_a_marked_test_keeps_the_settings_of_the_application_and_later_tests_its
         run(pytester).assert_outcomes(passed=4)
         assert elsewhere.senders("the marked test", "the test after") == {"the marked test": 1, "the test after": 0}
     assert server.senders("its own client", "the marked test") == {"its own client": 1, "the marked test": 0}
+
+
+def test_messages_of_tests_lie_in_no_spool_of_the_application(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSTRUMENT_SPOOL_DIR", str(pytester.path / "production"))
+    pytester.makepyfile(
+        """
+        import os
+
+        from instrument import Client, MemoryDestination, Scope, Track
+
+        class SpoolingScope(Scope):
+            user_id: int
+
+        class PluginMessageSpooled(Track, SpoolingScope): ...
+
+        def test_spooling():
+            client = Client(destinations=[MemoryDestination()])
+            assert client.track(PluginMessageSpooled(user_id=7))
+            assert os.path.isdir(os.environ["INSTRUMENT_SPOOL_DIR"])
+            with open("spool", "w") as file:
+                file.write(os.environ["INSTRUMENT_SPOOL_DIR"])
+        """
+    )
+    run(pytester).assert_outcomes(passed=1)
+    assert not (pytester.path / "production").exists()
+    assert not Path((pytester.path / "spool").read_text()).exists()
 
 
 def test_the_plugin_imports_nothing_of_the_package_until_a_test_uses_it(pytester: pytest.Pytester) -> None:
