@@ -63,6 +63,12 @@ class File:
 def upload(user_id: int, file: File, siez: int = 0) -> None: ...
 
 
+def upload_file(user_id: int, file: File) -> None: ...
+
+
+upload_file.__annotations__ = {"user_id": int, "file": File}  # as in a module without postponed annotations
+
+
 async def upload_later(user_id: int, file: File) -> None: ...
 
 
@@ -122,7 +128,15 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
             "no parameter 'team'."
         ),
     ),
-    "a required field that is found nowhere, but in the annotation of a parameter": (
+    "a required field that is found nowhere, but in the class of a parameter": (
+        lambda: tracks(BindingUploaded)(upload_file),
+        (
+            f"{handler(upload_file)}: success message BindingUploaded, field 'size': no source is possible. "
+            "Tried: argument 'size' (the handler has no such parameter); default (the field has none). "
+            'Write where the handler keeps it: `BindingUploaded.from_call(size="file.size")`.'
+        ),
+    ),
+    "a required field that is found nowhere": (
         lambda: tracks(BindingUploaded)(upload_later),
         (
             f"{handler(upload_later)}: success message BindingUploaded, field 'size': no source is possible. "
