@@ -95,7 +95,8 @@ class Message(Declared):
     __category__: ClassVar[str | None] = None
 
     def __init_subclass__(cls, *, name: str | None = None, abstract: bool = False) -> None:
-        cls.__given_name__, cls.__abstract__ = name, abstract
+        cls.__given_name__ = cls.__dict__.get("__given_name__") if name is None else name
+        cls.__abstract__ = abstract
         super().__init_subclass__()
 
     @classmethod
@@ -112,6 +113,19 @@ class Message(Declared):
     def _payload(self) -> dict[str, Any]:
         ids = type(self).__segment_spec__.own_ids
         return self.model_dump(by_alias=True, exclude={*IDENTITY, *ids})
+
+
+if sys.version_info < (3, 11) and not TYPE_CHECKING:
+
+    class _TakesName(type(Message)):
+        """Takes the class argument `name` aside, since the `ABCMeta` of Python 3.10 has a parameter of that name."""
+
+        def __new__(mcs, cls_name, bases, namespace, /, *, name=None, **kwargs):  # noqa: ANN001, ANN003, ANN204
+            if name is not None:
+                namespace["__given_name__"] = name
+            return super().__new__(mcs, cls_name, bases, namespace, **kwargs)
+
+    Message.__class__ = _TakesName
 
 
 class Track(Message, abstract=True):
