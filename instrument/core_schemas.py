@@ -1,8 +1,11 @@
-"""What the core schemas that pydantic builds tell, and the one thing that we change in them."""
+"""What the core schemas that pydantic builds tell, and the few things that we change in them."""
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any, cast
+
+from pydantic_core.core_schema import plain_serializer_function_ser_schema, str_schema
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
@@ -23,11 +26,19 @@ _CLOSED = frozenset(
 )
 
 
+def _base64(value: bytes) -> str:
+    return urlsafe_b64encode(value).decode()
+
+
+# On the leaf, and not as `ser_json_bytes` of the class: that would encode what Base64Bytes has encoded once more.
+_BASE64 = plain_serializer_function_ser_schema(_base64, return_schema=str_schema(), when_used="json-unless-none")
+
+
 def strict_leaves(model: type, schema: CoreSchema) -> CoreSchema:
     """Let only pass what JSON can say without loss.
 
-    Text is strict, so that no bytes pass for text as in pydantic's lax mode, and integers that have no bounds get
-    those of 64 bits, signed or unsigned.
+    Text is strict, so that no bytes pass for text as in pydantic's lax mode, integers that have no bounds get those
+    of 64 bits, signed or unsigned, and bytes are written in base64.
     """
     return cast("CoreSchema", _strict(model, schema))
 
@@ -48,11 +59,18 @@ def custom_serialized(schema: CoreSchema, name: str) -> bool:
     return fields is None or _has_serializer(fields[name]["schema"])
 
 
+def has_own_output(schema: CoreSchema) -> bool:
+    """Whether the JSON of a model may hold what no field holds: it computes fields, or serializes itself."""
+    inner: Any = schema
+    while inner["type"] != "model-fields":
+        if "serialization" in inner or "schema" not in inner:
+            return True
+        inner = inner["schema"]
+    return bool(inner.get("computed_fields"))
+
+
 def _has_serializer(schema: Any) -> bool:
-    if "serialization" in schema:
-        return True
-    inner = schema.get("schema")
-    return isinstance(inner, dict) and _has_serializer(inner)
+    return schema.get("serialization", _BASE64) != _BASE64 or any(map(_has_serializer, _parts(schema)))
 
 
 def _model_fields(schema: Any) -> dict[str, Any] | None:
@@ -67,11 +85,16 @@ def _is_closed(schema: Any) -> bool:
     kind = schema["type"]
     if kind == "model-field":
         return "serialization" not in schema and _is_closed(schema["schema"])
-    if kind not in _CLOSED or "serialization" in schema:
+    if kind not in _CLOSED or schema.get("serialization", _BASE64) != _BASE64:
         return False
+    return all(map(_is_closed, _parts(schema)))
+
+
+def _parts(schema: _Schema) -> list[_Schema]:
     parts = [part for key in _PARTS if key in schema for part in _schemas(schema[key])]
-    parts += [_choice(choice) for choice in schema.get("choices", ())]
-    return all(map(_is_closed, parts))
+    choices: Any = schema.get("choices", ())
+    tagged: _Schema = choices
+    return parts + [_choice(choice) for choice in (tagged.values() if schema["type"] == "tagged-union" else choices)]
 
 
 def _schemas(parts: _Schema | list[_Schema]) -> list[_Schema]:
@@ -88,6 +111,8 @@ def _strict(model: type, schema: Any) -> Any:
         return {**schema, "strict": True}
     if kind == "int":
         return _bounded(schema)
+    if kind == "bytes":
+        return {"serialization": _BASE64, **schema}
     if kind == "model" and schema["cls"] is not model:
         return schema  # a nested model keeps its own rules
     changed = {key: _strict(model, schema[key]) for key in _PARTS if isinstance(schema.get(key), dict)}

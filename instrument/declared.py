@@ -30,7 +30,6 @@ class Declared(BaseModel):
     model_config = _ENFORCED | ConfigDict(
         validate_by_alias=True,
         ser_json_inf_nan="constants",  # so that the envelope sees a stray NaN instead of a silent null
-        ser_json_bytes="base64",
     )
 
     # Named so that they can hide no field of a user's.

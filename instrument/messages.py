@@ -380,20 +380,25 @@ def _check_identity(cls: type[Message], spec: Spec) -> None:
 
 def _check_payload(cls: type[Message], spec: Spec, ids: Mapping[str, str]) -> None:
     keys: dict[str, str] = {}
-    for name, field in cls.model_fields.items():
-        if name in ids:
-            continue
+    for name, key in _payload_keys(cls, ids):
         if spec.payload is None:
             raise DeclarationError(
                 f"{cls.__declared_at__}: {cls.__name__}.{name}: a call of {spec.type} has only ids: "
                 f"{', '.join(('user_id', *spec.own_ids))}."
             )
-        key = field.serialization_alias or field.alias or name
         if key in keys:
             raise DeclarationError(
                 f"{cls.__declared_at__}: {cls.__name__}: the fields {keys[key]!r} and {name!r} have one key, {key!r}."
             )
         keys[key] = name
+
+
+def _payload_keys(cls: type[Message], ids: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, field in cls.model_fields.items():
+        if name not in ids:
+            yield name, field.serialization_alias or field.alias or name
+    for name, computed in cls.model_computed_fields.items():
+        yield name, computed.alias or name
 
 
 def _scope_fields(cls: type[Message]) -> Iterator[str]:

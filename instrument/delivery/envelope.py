@@ -8,12 +8,17 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from uuid import UUID
 
 from pydantic import BaseModel
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import to_json
 
-from instrument.core_schemas import INT_RANGE, custom_serialized, open_fields
+from instrument.core_schemas import INT_RANGE, custom_serialized, has_own_output, open_fields
 from instrument.errors import Reason, Refusal
 from instrument.messages import Message, declaration_of
 from instrument.version import LIBRARY, VERSION
@@ -34,8 +39,10 @@ PLAIN_TAIL = b'"context":%b,"integrations":{}}' % to_json({"library": LIBRARY_CO
 
 _MOST_DEPTH = 200
 _MESSAGE_ID = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]{1,100}')
-# 2**64 has twenty digits: a shorter number needs no closer look.
-_LONG_NUMBER = re.compile(rb"[0-9]{20}")
+# -2**63 has nineteen digits: a shorter number needs no closer look.
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+# What pydantic writes as the key of a JSON object without losing what it was.
+_KEYS = (str, int, UUID, Enum, date, time, timedelta, Decimal)
 
 
 class Envelope(NamedTuple):
@@ -63,9 +70,10 @@ def tail(context: Mapping[str, Any] | None, integrations: Mapping[str, Any] | No
     if not context and not integrations:
         return PLAIN_TAIL
     whole = {**(context or {}), "library": LIBRARY_CONTEXT}
-    check_jsonable(whole, "context")
-    check_jsonable(integrations or {}, "integrations")
-    return b'"context":%b,"integrations":%b}' % (_json(whole, "context"), _json(integrations or {}, "integrations"))
+    return b'"context":%b,"integrations":%b}' % (
+        _checked_json(whole, "context"),
+        _checked_json(integrations or {}, "integrations"),
+    )
 
 
 Encode = Callable[["Message", "Stamp", bytes], Envelope]
@@ -98,6 +106,7 @@ def _compile(model: type[Message]) -> Encode:
     encode_ids = _compile_ids(model, declaration)
     exclude = set(declaration.ids)
     unchecked = _unchecked(model, declaration)
+    loose = _is_loose(model)
     new_envelope = tuple[Any, ...].__new__
 
     def encode(message: Message, stamp: Stamp, end: bytes) -> Envelope:
@@ -106,11 +115,12 @@ def _compile(model: type[Message]) -> Encode:
             if unchecked:
                 for field in unchecked:
                     check_jsonable(getattr(message, field), field)
-            payload = serialize(message, by_alias=True, exclude=exclude)
-            if unchecked:
+            # No warnings, since they show values.
+            payload = serialize(message, by_alias=True, exclude=exclude, warnings=False)
+            if loose:
                 check_numbers(payload)
             ids = encode_ids(message)
-        except (PydanticSerializationError, UnicodeEncodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise Refusal(Reason.NOT_SERIALIZABLE, f"{name or kind}: {_why(error)}") from None
         body = template % (ids, payload, message_id.encode(), timestamp.encode(), end)
         if len(body) > MAX_BYTES:
@@ -141,6 +151,13 @@ def _unchecked(model: type[Message], declaration: Declaration) -> tuple[str, ...
     return tuple(name for name in names if name not in declaration.ids and not custom_serialized(schema, name))
 
 
+def _is_loose(model: type[Message]) -> bool:
+    """Whether the JSON may hold a number that pydantic has not checked."""
+    schema = model.__pydantic_core_schema__
+    names = open_fields(schema)
+    return names is None or bool(names) or has_own_output(schema)
+
+
 def _compile_ids(model: type[Message], declaration: Declaration) -> Callable[[Message], bytes]:
     patterns = tuple(
         (name, b'"%b":"%%d",' % key.encode(), b'"%b":%%b,' % key.encode(), _is_plain(model, name))
@@ -161,7 +178,7 @@ def _compile_ids(model: type[Message], declaration: Declaration) -> Callable[[Me
             if plain and type(value) is int:
                 encoded += of_integer % value
             elif value is not None:
-                if not plain:
+                if not plain or not isinstance(value, str):
                     value = to_python(message, mode="json", include={name}, by_alias=False)[name]
                 encoded += of_text % to_json(_id_text(name, value))
         if not encoded.startswith(_IDENTITY_KEYS):  # they come first
@@ -180,7 +197,7 @@ def encode_undeclared(track: SegmentTrack, stamp: Stamp, end: bytes) -> Envelope
     """Serialise an object that has the three attributes of a track, under the same limits.
 
     Raises:
-        Refusal: it has no event name or no identity, no JSON form, or is above Segment's limit.
+        Refusal: it has no event name, identity or properties, no JSON form, or is above Segment's limit.
     """
     name: object = track.event
     # An untyped object need not keep what the protocol promises.
@@ -189,10 +206,10 @@ def encode_undeclared(track: SegmentTrack, stamp: Stamp, end: bytes) -> Envelope
     user, anonymous = track.user_id, getattr(track, "anonymous_id", None)
     if user is None and anonymous is None:
         raise Refusal(Reason.NO_IDENTITY, f"{name}: it has neither a user_id nor an anonymous_id")
-    properties = dict(track.properties)
-    check_jsonable(properties, "properties")
-    payload = _json(properties, "properties")
-    check_numbers(payload)
+    properties: object = track.properties
+    if not isinstance(properties, Mapping):
+        raise Refusal(Reason.INVALID, f"{name}: its properties are no mapping, but {type(properties).__name__}")
+    payload = _checked_json(dict(cast("Mapping[str, Any]", properties)), "properties")
     head = b'{"type":"track","event":%b,' % _json(name, "event")
     for field, key, value in (("user_id", b"userId", user), ("anonymous_id", b"anonymousId", anonymous)):
         if value is not None:
@@ -232,27 +249,43 @@ def check_numbers(payload: bytes) -> None:
         json.loads(payload, parse_int=_check_int, parse_constant=_refuse_constant)
 
 
-def check_jsonable(value: object, field: str, depth: int = 0) -> None:
+def check_jsonable(value: object, field: str) -> None:
     """Check that a value of any type has a JSON form that loses nothing.
 
     Args:
         value: the value.
         field: the field that holds it, for the message.
-        depth: how deep in the field the value lies.
 
     Raises:
-        Refusal: it holds bytes, NaN, an infinity, a key that is no text, a circle, or too deep a nesting.
+        Refusal: it holds bytes, NaN, an infinity, a key that is no text, a circle, too deep a nesting, or more
+            values than can have room in a message.
     """
-    if isinstance(value, (bytes, bytearray, memoryview)):
+    waiting: list[tuple[object, int, bool]] = [(value, 0, False)]
+    room = MAX_BYTES
+    while waiting:
+        value, depth, in_model = waiting.pop()
+        _check_leaf(value, field, in_model=in_model)
+        if depth > _MOST_DEPTH:
+            raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: circular, or nested more than {_MOST_DEPTH} deep")
+        # Counted, since parts that are shared unfold to many more values than there are objects.
+        in_model = in_model or isinstance(value, BaseModel)
+        parts = [(part, depth + 1, in_model) for part in islice(_parts(value, field), room + 1)]
+        room -= len(parts)
+        if room < 0:
+            raise Refusal(
+                Reason.TOO_LARGE, f"field {field!r}: it holds more values than fit into {MAX_BYTES:,} bytes, the limit"
+            )
+        waiting += reversed(parts)
+
+
+def _check_leaf(value: object, field: str, *, in_model: bool) -> None:
+    # A model of the user's own says itself how it writes bytes.
+    if isinstance(value, (bytes, bytearray, memoryview)) and not in_model:
         raise Refusal(
             Reason.NOT_SERIALIZABLE, f"field {field!r}: bytes have no JSON form; decode or base64-encode them"
         )
     if isinstance(value, float) and not math.isfinite(value):
         raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: a number is not finite, which JSON cannot say")
-    if depth > _MOST_DEPTH:
-        raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: circular, or nested more than {_MOST_DEPTH} deep")
-    for part in _parts(value, field):
-        check_jsonable(part, field, depth + 1)
 
 
 def _parts(value: Any, field: str) -> Iterable[object]:
@@ -260,16 +293,23 @@ def _parts(value: Any, field: str) -> Iterable[object]:
     mapping: Mapping[object, object] = value
     several: Iterable[object] = value
     if isinstance(value, Mapping):
-        if not all(isinstance(key, (str, int)) for key in mapping):
+        if not all(isinstance(key, _KEYS) for key in mapping):
             raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: a mapping has a key that is no text")
         return mapping.values()
     if isinstance(value, (list, tuple, set, frozenset)):
         return several
     if isinstance(value, BaseModel):
-        return (value.model_dump(mode="json"),)
+        return (_dumped(value, field),)
     if is_dataclass(value) and not isinstance(value, type):
         return [getattr(value, each.name) for each in dataclass_fields(value)]
     return ()
+
+
+def _dumped(model: BaseModel, field: str) -> object:
+    try:
+        return model.model_dump(warnings=False)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: {_why(error)}") from None
 
 
 def _id_text(name: str, value: object) -> str:
@@ -277,15 +317,24 @@ def _id_text(name: str, value: object) -> str:
         if not value.strip():
             raise Refusal(Reason.NO_IDENTITY, f"field {name!r}: an id is empty")
         return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Refusal(Reason.INVALID, f"field {name!r}: a number is not finite, and no id")
+    if isinstance(value, (int, float, UUID)) and not isinstance(value, bool):
         return str(value)
     raise Refusal(Reason.INVALID, f"field {name!r}: an id is text or a number, not {type(value).__name__}")
+
+
+def _checked_json(value: object, field: str) -> bytes:
+    check_jsonable(value, field)
+    payload = _json(value, field)
+    check_numbers(payload)
+    return payload
 
 
 def _json(value: object, field: str) -> bytes:
     try:
         return to_json(value)
-    except (PydanticSerializationError, UnicodeEncodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: {_why(error)}") from None
 
 
