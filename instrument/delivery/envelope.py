@@ -12,7 +12,7 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -206,10 +206,10 @@ def encode_undeclared(track: SegmentTrack, stamp: Stamp, end: bytes) -> Envelope
     user, anonymous = track.user_id, getattr(track, "anonymous_id", None)
     if user is None and anonymous is None:
         raise Refusal(Reason.NO_IDENTITY, f"{name}: it has neither a user_id nor an anonymous_id")
-    properties: object = track.properties
-    if not isinstance(properties, Mapping):
+    properties = track.properties
+    if not isinstance(properties, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise Refusal(Reason.INVALID, f"{name}: its properties are no mapping, but {type(properties).__name__}")
-    payload = _checked_json(dict(cast("Mapping[str, Any]", properties)), "properties")
+    payload = _checked_json(dict(properties), "properties")
     head = b'{"type":"track","event":%b,' % _json(name, "event")
     for field, key, value in (("user_id", b"userId", user), ("anonymous_id", b"anonymousId", anonymous)):
         if value is not None:
