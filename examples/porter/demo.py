@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from instrument import Track
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 0.8
+PATIENCE = 1.5
 """Seconds that the application lets a cluster take."""
-SLOW = 1.6
+SLOW = 2.4
 """Seconds that the provider needs in its slow region."""
 DEADLINE = 10.0
 """Seconds after which what has not arrived is missing."""
