@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from instrument import context
 from instrument.delivery.destination import network_blocked
-from instrument.delivery.envelope import PLAIN_TAIL, check_message_id, encode_undeclared, encoder_of, tail
+from instrument.delivery.envelope import check_message_id, encode_undeclared, encoder_of, tail
 from instrument.delivery.ledger import Ledger, Stats
-from instrument.delivery.pipeline import Pipeline, Plan, Transport
-from instrument.delivery.spool import partition
 from instrument.errors import Reason, Refusal
 from instrument.faults import Faults, ambient
 from instrument.messages import Alias, Group, Identify, Message, Page, Screen, SegmentTrack, Track
@@ -27,11 +25,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from typing_extensions import Unpack
+    from typing_extensions import TypeIs, Unpack
 
     from instrument.delivery.destination import Destination
     from instrument.delivery.envelope import Envelope
-    from instrument.delivery.pipeline import Durability
+    from instrument.delivery.pipeline import Durability, Pipeline, Transport
     from instrument.settings import Settings
 
 log = logging.getLogger("instrument")
@@ -127,9 +125,9 @@ class Client:
         self.active = self.enabled or settings.strict or settings.debug
         """Whether messages are built at all: strict and debug do so even where nothing is sent."""
         self._ledger = Ledger()
-        self._stamps = stamps or Stamps()
+        self.next_stamp = (stamps or Stamps()).next
         self._lock = threading.Lock()
-        self._transport = transport
+        self.transport = transport
         self._told_disabled = False
         self._closed = False
 
@@ -180,7 +178,7 @@ class Client:
         Returns:
             Whether it was.
         """
-        return self._transport is None or self._transport.flush(self._timeout(timeout))
+        return self.transport is None or self.transport.flush(self._timeout(timeout))
 
     def close(self, timeout: float | None = None) -> bool:
         """Flush, and take no more messages.
@@ -192,11 +190,11 @@ class Client:
             Whether everything was delivered.
         """
         self._closed = True
-        return self._transport is None or self._transport.close(self._timeout(timeout))
+        return self.transport is None or self.transport.close(self._timeout(timeout))
 
     def stats(self) -> Stats:
         """Return what became of the messages so far."""
-        transport = self._transport
+        transport = self.transport
         accepted, queued, lag = (
             (0, 0, 0.0) if transport is None else (transport.accepted, transport.queued, transport.lag)
         )
@@ -220,37 +218,23 @@ class Client:
         Raises:
             Refusal: the message is not accepted.
         """
-        stamp = self._stamps.next()
+        stamp = self.next_stamp()
         if message_id is not None or timestamp is not None:
             stamp = _stamped(stamp, message_id, timestamp)
-        declared = encoder_of(type(message))
-        encode: Any = declared or encode_undeclared
-        self._put(encode(message, stamp, tail(context, integrations)), message)
+        end = tail(context, integrations)
+        if _is_declared(message):
+            self._put(encoder_of(type(message))(message, stamp, end), message)
+        else:
+            self._put(encode_undeclared(message, stamp, end), message)
+            self._ledger.count("undeclared")
         if late:
             self._ledger.count("late")
-        if declared is None:
-            self._ledger.count("undeclared")
         return stamp[0]
-
-    def accept_plain(self, message: Message) -> None:
-        """Take over a declared message with which nothing goes: what `accept` does, on the path of every handler.
-
-        Raises:
-            Refusal: the message is not accepted.
-        """
-        encode = encoder_of(type(message))
-        assert encode is not None
-        envelope = encode(message, self._stamps.next(), PLAIN_TAIL)
-        transport = self._transport
-        if transport is None or not self.enabled:
-            self._put(envelope, message)
-        else:
-            transport.put(envelope, message)
 
     def _put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:
         if not self.enabled:
             raise self._disabled()
-        (self._transport or self._opened()).put(envelope, message)
+        (self.transport or self._opened()).put(envelope, message)
 
     def tell_disabled(self) -> None:
         """Say once that nothing is sent."""
@@ -286,17 +270,17 @@ class Client:
         return Refusal(Reason.DISABLED, f"the client is disabled: {self._why_disabled}")
 
     def _opened(self) -> Transport:
-        if self._transport is None:
+        if self.transport is None:
             self._open()
-        assert self._transport is not None
-        return self._transport
+        assert self.transport is not None
+        return self.transport
 
     def _open(self) -> None:
         with self._lock:
             if self._closed:
                 raise Refusal(Reason.CLOSED, "the client is closed")
-            if self._transport is None:
-                self._transport = Pipeline(_plan(self.settings), self._ledger)
+            if self.transport is None:
+                self.transport = _pipeline(self.settings, self._ledger)
                 _close_at_exit(self)
 
     def _timeout(self, timeout: float | None) -> float:
@@ -420,11 +404,14 @@ def _is_remote(destination: Destination | None) -> bool:
     return destination is None or destination.remote
 
 
-def _plan(settings: Settings) -> Plan:
+def _pipeline(settings: Settings, ledger: Ledger) -> Pipeline:
+    from instrument.delivery.pipeline import Pipeline, Plan  # noqa: PLC0415 - a slow import, of sqlite3
+    from instrument.delivery.spool import partition  # noqa: PLC0415
+
     destinations = _destinations(settings)
     # The messages of one source are for no process of another.
     source = [settings.write_key, settings.host] if settings.write_key else [each.name for each in destinations]
-    return Plan(
+    plan = Plan(
         destinations=destinations,
         durability=settings.durability,
         directory=partition(settings.spool_root, repr(source)),
@@ -432,6 +419,7 @@ def _plan(settings: Settings) -> Plan:
         max_bytes=settings.spool_max_bytes,
         on_drop=settings.on_drop,
     )
+    return Pipeline(plan, ledger)
 
 
 def _destinations(settings: Settings) -> Sequence[Destination]:
@@ -449,6 +437,11 @@ def _destinations(settings: Settings) -> Sequence[Destination]:
             oauth=settings.oauth,
         )
     ]
+
+
+def _is_declared(message: Message | SegmentTrack) -> TypeIs[Message]:
+    # Asked of the class: pydantic answers `isinstance` in Python.
+    return issubclass(type(message), Message)
 
 
 def _check_spec(spec: type[Message], message: object) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from instrument.calls import Call, NoResultError, Outcome
 from instrument.context import capture
+from instrument.delivery.envelope import PLAIN_TAIL
 from instrument.errors import Reason, Refusal
 from instrument.handlers import Nature
 from instrument.missing import MISSING
@@ -59,10 +60,18 @@ class Instrumentation:
             Exception: in strict mode, and where the handler has not raised: what went wrong.
         """
         try:
-            if self.read_message_id is None and not (call.late or client.debug):
-                client.accept_plain(plan.build(call))
-            else:
-                self._emit_with_notes(plan, call, client)
+            if not (call.late or client.debug or self.read_message_id):
+                # The short way of most messages: whatever is in its way, the careful one meets again, and says so.
+                message = plan.validate(plan.collect(call))
+                client.transport.put(plan.encode(message, client.next_stamp(), PLAIN_TAIL), message)  # type: ignore[union-attr]
+                return
+        except Exception:  # noqa: BLE001, S110 - see above
+            pass
+        self._emit_carefully(plan, call, client)
+
+    def _emit_carefully(self, plan: MessagePlan, call: Call, client: Client) -> None:
+        try:
+            self._emit_with_notes(plan, call, client)
         except Exception as error:  # noqa: BLE001 - emission never changes the handler
             if isinstance(error, Refusal) and error.reason is Reason.DISABLED:
                 return
@@ -74,7 +83,7 @@ class Instrumentation:
     def _emit_with_notes(self, plan: MessagePlan, call: Call, client: Client) -> None:
         if call.late and client.settings.late == "refuse":
             raise Refusal(Reason.LATE, f"{plan.model.__name__}: the call began after its request scope was closed")
-        message, origins = plan.build_with_provenance(call)
+        message, origins = plan.build(call)
         notes: dict[str, Any] = {"late": True} if call.late else {}
         if client.debug:
             notes |= {"provenance": origins, "handler": self.handler.name, "place": str(self.handler.place)}
@@ -156,16 +165,17 @@ class Run(Call):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self.postponed and error is None:
+        instrumentation = self._instrumentation
+        if error is None and self.postponed:
             return
         self.ended = perf_counter()
-        self.error = error
-        instrumentation = self._instrumentation
         if error is None and instrumentation.failed_if is None:
             self.outcome = Outcome.SUCCESS
+            plan = instrumentation.success
         else:
+            self.error = error
             self.outcome = self._judged_outcome()
-        plan = instrumentation.success if self.outcome is Outcome.SUCCESS else self._plan_of_failure()
+            plan = instrumentation.success if self.outcome is Outcome.SUCCESS else self._plan_of_failure()
         if plan is not None:
             instrumentation.emit(plan, self, self._client)
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from instrument.bindings import Binding, check_path
 from instrument.context import lookup
 from instrument.declared import IDENTITY
+from instrument.delivery.envelope import encoder_of
 from instrument.errors import BindingError, Reason, Refusal, nearest
 from instrument.expressions import Expression, collector, own
 from instrument.messages import declaration_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from instrument.bindings import Source
     from instrument.calls import Call
+    from instrument.delivery.envelope import Encode
     from instrument.handlers import Handler
     from instrument.messages import Message
     from instrument.scopes import Scope
@@ -88,6 +90,7 @@ class MessagePlan:
         fields: where each field comes from.
         collect: reads the values of the fields from a call; the same, compiled.
         validate: makes the message of the values.
+        encode: serialises the message.
     """
 
     model: type[Message]
@@ -95,23 +98,15 @@ class MessagePlan:
     fields: tuple[FieldPlan, ...]
     collect: Callable[[Call], dict[str, Any]]
     validate: Callable[[dict[str, Any]], Message]
+    encode: Encode
 
-    def build(self, call: Call) -> Message:
-        """Build the message.
+    def build(self, call: Call) -> tuple[Message, dict[str, str]]:
+        """Build the message place by place, and tell where each field came from.
+
+        What is built is what `collect` and `validate` give; this way knows which field is at fault.
 
         Raises:
             Refusal: a field was not found, its source raised, or a value does not fit.
-        """
-        try:
-            return self.validate(self.collect(call))
-        except Exception:  # noqa: BLE001 - the slow way finds out what was wrong, and says it
-            return self.build_with_provenance(call)[0]
-
-    def build_with_provenance(self, call: Call) -> tuple[Message, dict[str, str]]:
-        """Build the message, and tell where each field came from.
-
-        Raises:
-            Refusal: as `build`.
         """
         values: dict[str, Any] = {}
         origins: dict[str, str] = {}
@@ -183,6 +178,7 @@ def compile_message(
         fields=fields,
         collect=collector([(plan.name, [each.expression for each in plan.candidates]) for plan in fields]),
         validate=_validator(bound.model),
+        encode=_encoder(bound.model),
     )
 
 
@@ -323,6 +319,12 @@ def _validator(model: type[Message]) -> Callable[[dict[str, Any]], Message]:
         return model.model_validate
     validate: Callable[[dict[str, Any]], Message] = model.__pydantic_validator__.validate_python
     return validate
+
+
+def _encoder(model: type[Message]) -> Encode:
+    if model.__pydantic_complete__:
+        return encoder_of(model)
+    return lambda message, stamp, end: encoder_of(model)(message, stamp, end)
 
 
 def _scope_sources(scope: type[Scope] | Binding[Scope] | None, model: type[Message]) -> Mapping[str, Source]:

@@ -85,15 +85,15 @@ Raises `Refusal` where the message has no identity, no JSON form, or is above Se
 _encoders: dict[type, Encode] = {}
 
 
-def encoder_of(kind: type) -> Encode | None:
-    """Return the serialisation of a message class, compiled at its first use; `None` for what is no message.
+def encoder_of(model: type[Message]) -> Encode:
+    """Return the serialisation of a message class, compiled at its first use.
 
     Raises:
         DeclarationError: the class is abstract.
     """
-    encode = _encoders.get(kind)
-    if encode is None and issubclass(kind, Message):
-        encode = _encoders[kind] = _compile(kind)
+    encode = _encoders.get(model)
+    if encode is None:
+        encode = _encoders[model] = _compile(model)
     return encode
 
 
