@@ -81,6 +81,13 @@ class Call:
         return self.returned is not MISSING
 
     @property
+    def error_text(self) -> str:
+        """What the exception says: `cancelled` for a cancelled call, else its text, or its class where it has none."""
+        if self.outcome is Outcome.CANCELLED:
+            return "cancelled"  # frameworks put the addresses of their tasks into the text, new each time
+        return str(self.error) or type(self.error).__name__
+
+    @property
     def duration(self) -> float:
         """Seconds since the handler began; once it has ended, what it took."""
         return (perf_counter() if self.ended is None else self.ended) - self.began

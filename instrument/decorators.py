@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import sys
-from copy import deepcopy
 from dataclasses import replace
 from functools import lru_cache
 from inspect import isclass
-from pkgutil import resolve_name
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast
-
-import wrapt
 
 from instrument.bindings import Binding
 from instrument.client import default_client
@@ -27,9 +23,8 @@ if TYPE_CHECKING:
     from instrument.bindings import Source
     from instrument.client import Client
     from instrument.lifecycle import FailedIf
+    from instrument.proxies import Wrapper
     from instrument.scopes import Scope
-
-    Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 
 M = TypeVar("M", bound=Message)
 F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, ..., Any] | staticmethod[..., Any]")
@@ -77,7 +72,8 @@ class SpecDecorator(Generic[M]):
             scope: where the handler keeps the fields of a scope, made by `from_call`.
             failed_if: given the call when it has ended; a true answer makes it a failure. Without one, what
                 raises is a failure and what returns is none.
-            message_id: a source for the messages' id, so that a repeated delivery of one webhook keeps it.
+            message_id: a source for the messages' id, so that a repeated delivery of one webhook keeps it; a start
+                or failure message has it with `-start` or `-failure`.
             client: the client, if it is not the default one.
 
         Raises:
@@ -109,7 +105,7 @@ class SpecDecorator(Generic[M]):
                 message_id=message_id,
                 client=client,
             )
-            return Instrumented(handler, instrumentation)  # type: ignore[return-value]
+            return _in_place_of(handler, instrumentation)
 
         return decorate
 
@@ -183,6 +179,13 @@ def _block(place: Place, *given: Any) -> Instrumentation:
     )
 
 
+def _in_place_of(handler: F, instrumentation: Instrumentation) -> F:
+    from instrument.proxies import Instrumented  # noqa: PLC0415 - a slow import
+
+    wrapper = _WRAPPERS[instrumentation.handler.nature](instrumentation)
+    return Instrumented(handler, wrapper, instrumentation)  # type: ignore[return-value] # it looks like the handler
+
+
 def instrumentation_of(handler: object) -> Instrumentation | None:
     """Return what a decorator compiled for a handler, looking through other decorators; `None` if there is none."""
     while handler is not None:
@@ -192,45 +195,6 @@ def instrumentation_of(handler: object) -> Instrumentation | None:
         parent = getattr(handler, "_self_parent", None)
         handler = parent if parent is not None else getattr(handler, "__wrapped__", getattr(handler, "__func__", None))
     return None
-
-
-class _Transparent:
-    """What a function can do and a proxy of wrapt cannot: be copied as itself, and pickled by its name."""
-
-    __slots__ = ()
-
-    def __copy__(self) -> Any:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Any:
-        return self
-
-
-class BoundInstrumented(_Transparent, wrapt.BoundFunctionWrapper):
-    """A decorated method, bound to its instance or class."""
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        if hasattr(self, "__self__"):
-            return getattr, (self.__self__, self.__name__)
-        return resolve_name, (f"{self.__module__}:{self.__qualname__}",)
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        owner = getattr(self, "__self__", None)
-        copied = deepcopy(owner, memo)
-        return self if copied is owner else self._self_parent.__get__(copied, type(copied))
-
-
-class Instrumented(_Transparent, wrapt.FunctionWrapper):
-    """A decorated handler."""
-
-    __bound_function_wrapper__ = BoundInstrumented
-
-    def __init__(self, handler: Any, instrumentation: Instrumentation) -> None:
-        super().__init__(handler, _WRAPPERS[instrumentation.handler.nature](instrumentation))
-        self._self_instrumentation = instrumentation
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.__qualname__
 
 
 def _function_wrapper(instrumentation: Instrumentation) -> Wrapper:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -71,12 +70,14 @@ class Refusal(InstrumentError):
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str:
-    """Return a hint such as `; did you mean 'user_id'?`, or an empty string.
+    """Return a hint such as ` (did you mean 'user_id'?)`, or an empty string.
 
     >>> nearest("usr_id", ["user_id", "project_id"])
-    "; did you mean 'user_id'?"
+    " (did you mean 'user_id'?)"
     >>> nearest("colour", ["user_id"])
     ''
     """
+    from difflib import get_close_matches  # noqa: PLC0415 - only errors need it
+
     matches = get_close_matches(name, sorted(candidates), n=1)
-    return f"; did you mean {matches[0]!r}?" if matches else ""
+    return f" (did you mean {matches[0]!r}?)" if matches else ""

@@ -6,7 +6,7 @@ import inspect
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from instrument.expressions import Expression, own
 from instrument.missing import MISSING
@@ -46,6 +46,7 @@ class Handler:
         place: where it is defined.
         nature: how it runs.
         signature: its parameters, `None` where Python cannot tell; of a method, with `self`.
+        function: what is decorated.
         exact: whether these are the parameters of what is called, not of a function that it wraps.
     """
 
@@ -54,6 +55,7 @@ class Handler:
     nature: Nature
     signature: inspect.Signature | None
     exact: bool = True
+    function: object = None
 
     @property
     def accepts_any_name(self) -> bool:
@@ -110,9 +112,16 @@ class Handler:
         taken = frozenset(each.name for each in self.parameters.values() if each.kind in _NAMED)
         return Expression(source, {"default": default, "taken": taken}, certain=True)
 
+    def hints(self) -> Mapping[str, Any]:
+        """Return the types of the parameters, as far as their annotations can be evaluated."""
+        try:
+            return get_type_hints(self.function)
+        except Exception:  # noqa: BLE001 - an annotation may name anything
+            return {}
+
     def holds(self, parameter: str, name: str) -> bool:
         """Whether a parameter is annotated with a class that declares a field of this name."""
-        hint = self.parameters[parameter].annotation
+        hint = self.hints().get(parameter)
         return inspect.isclass(hint) and (name in getattr(hint, "__annotations__", ()) or hasattr(hint, name))
 
 
@@ -126,6 +135,7 @@ def describe(function: Any) -> Handler:
         nature=_nature(inner),
         signature=signature,
         exact=exact,
+        function=inner,
     )
 
 

@@ -12,8 +12,7 @@ from instrument.context import capture
 from instrument.delivery.envelope import PLAIN_TAIL
 from instrument.errors import Reason, Refusal
 from instrument.handlers import Nature
-from instrument.missing import MISSING
-from instrument.resolution import Moment, compile_message, compile_source
+from instrument.resolution import Moment, compile_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from instrument.client import Client
     from instrument.handlers import Handler
     from instrument.messages import Message
-    from instrument.resolution import MessagePlan, Read
+    from instrument.resolution import MessagePlan
     from instrument.scopes import Scope
 
     FailedIf = Callable[[Call], object]
@@ -41,7 +40,6 @@ class Instrumentation:
         success: emitted when its body has ended.
         failure: emitted when it raised, was cancelled, or returned what `failed_if` calls a failure.
         failed_if: whether a call that ended is a failure; sees `call.result` and `call.error`.
-        read_message_id: gives the message ids, where the call has one.
         own_client: the client, where it is not the default one.
     """
 
@@ -50,7 +48,6 @@ class Instrumentation:
     success: MessagePlan | None
     failure: MessagePlan | None
     failed_if: FailedIf | None
-    read_message_id: Read | None
     own_client: Client | None
 
     def emit(self, plan: MessagePlan, call: Call, client: Client) -> None:
@@ -60,7 +57,7 @@ class Instrumentation:
             Exception: in strict mode, and where the handler has not raised: what went wrong.
         """
         try:
-            if not (call.late or client.debug or self.read_message_id):
+            if not (call.late or client.debug or plan.read_id):
                 # The short way of most messages: whatever is in its way, the careful one meets again, and says so.
                 message = plan.validate(plan.collect(call))
                 client.transport.put(plan.encode(message, client.next_stamp(), PLAIN_TAIL), message)  # type: ignore[union-attr]
@@ -88,16 +85,7 @@ class Instrumentation:
         if client.debug:
             notes |= {"provenance": origins, "handler": self.handler.name, "place": str(self.handler.place)}
         context = {"instrument": notes} if notes else None
-        client.accept(message, message_id=self._message_id(call), context=context, late=call.late)
-
-    def _message_id(self, call: Call) -> str | None:
-        if self.read_message_id is None:
-            return None
-        try:
-            value = self.read_message_id(call)
-        except Exception as error:
-            raise Refusal(Reason.SOURCE_FAILED, f"reading message_id raised {type(error).__name__}") from error
-        return None if value is MISSING or value is None else str(value)
+        client.accept(message, message_id=plan.message_id(call), context=context, late=call.late)
 
 
 def compile_instrumentation(
@@ -119,18 +107,18 @@ def compile_instrumentation(
     """
     given = ((Moment.START, start), (Moment.SUCCESS, success), (Moment.FAILURE, failure))
     plans = {
-        moment: compile_message(handler, message, scope, moment, has_failed_if=failed_if is not None)
+        moment: compile_message(
+            handler, message, scope, moment, has_failed_if=failed_if is not None, message_id=message_id
+        )
         for moment, message in given
         if message is not None
     }
-    first = Moment.START if start is not None else Moment.SUCCESS
     return Instrumentation(
         handler=handler,
         start=plans.get(Moment.START),
         success=plans.get(Moment.SUCCESS),
         failure=plans.get(Moment.FAILURE),
         failed_if=failed_if,
-        read_message_id=None if message_id is None else compile_source(handler, message_id, first, "message_id"),
         own_client=client,
     )
 

@@ -91,6 +91,7 @@ class MessagePlan:
         collect: reads the values of the fields from a call; the same, compiled.
         validate: makes the message of the values.
         encode: serialises the message.
+        read_id: gives the id of the message, where it has one of its own.
     """
 
     model: type[Message]
@@ -99,6 +100,7 @@ class MessagePlan:
     collect: Callable[[Call], dict[str, Any]]
     validate: Callable[[dict[str, Any]], Message]
     encode: Encode
+    read_id: Read | None
 
     def build(self, call: Call) -> tuple[Message, dict[str, str]]:
         """Build the message place by place, and tell where each field came from.
@@ -118,6 +120,24 @@ class MessagePlan:
             return self.validate(values), origins
         except ValidationError as error:
             raise self._invalid(error, call) from None
+
+    def message_id(self, call: Call) -> str | None:
+        """Return the id that the call has for the message; `None` where it has none.
+
+        What succeeds after a failure is another message, so that only a success has the id as it is.
+
+        Raises:
+            Refusal: its source raised.
+        """
+        if self.read_id is None:
+            return None
+        try:
+            value = self.read_id(call)
+        except Exception as error:
+            raise Refusal(Reason.SOURCE_FAILED, f"reading message_id raised {type(error).__name__}") from error
+        if value is MISSING or value is None:
+            return None
+        return str(value) if self.moment is Moment.SUCCESS else f"{value}-{self.moment.value}"
 
     def _found(self, plan: FieldPlan, call: Call) -> tuple[Any, str]:
         for candidate in plan.candidates:
@@ -153,6 +173,7 @@ def compile_message(
     moment: Moment,
     *,
     has_failed_if: bool,
+    message_id: Source | None = None,
 ) -> MessagePlan:
     """Compile the plan of one message.
 
@@ -162,6 +183,7 @@ def compile_message(
         scope: sources for the fields of a scope.
         moment: when the message is emitted.
         has_failed_if: whether a returned result may be a failure.
+        message_id: a source for the message's id.
 
     Raises:
         BindingError: a source that this handler cannot have, or a required field of the event with no possible
@@ -179,24 +201,8 @@ def compile_message(
         collect=collector([(plan.name, [each.expression for each in plan.candidates]) for plan in fields]),
         validate=_validator(bound.model),
         encode=_encoder(bound.model),
+        read_id=None if message_id is None else compiler.message_id(message_id),
     )
-
-
-def compile_source(handler: Handler, source: Source, moment: Moment, what: str) -> Read:
-    """Compile a source that is for no field of a message, as `message_id=`.
-
-    Raises:
-        BindingError: this handler cannot have such a source.
-    """
-    where = f"{handler.place}: {handler.name}: {what}"
-    if not callable(source):
-        check_path(source, where)
-    candidate = source_candidate(handler, source)
-    if isinstance(candidate, str):
-        raise BindingError(f"{where}: its source is {source!r}, but {candidate}.")
-    if moment is Moment.START and isinstance(source, str) and source.partition(".")[0] in _AFTER:
-        raise BindingError(f"{where}: its source {source!r} is not known when the handler starts.")
-    return candidate.read
 
 
 def source_candidate(handler: Handler, source: Source) -> Candidate | str:
@@ -207,7 +213,7 @@ def source_candidate(handler: Handler, source: Source) -> Candidate | str:
     head, *path = source.split(".")
     if head in _AFTER:
         # Alone, an error is its text: the exception itself is no value of a message.
-        alone = "str(call.error)" if head == "error" else f"call.{head}"
+        alone = "call.error_text" if head == "error" else f"call.{head}"
         expression = Expression(f"call.{head}" if path else alone, certain=True)
         return Candidate.of(f"{head} {source!r}" if path else head, _walked(expression, path))
     argument = handler.argument(head)
@@ -233,7 +239,7 @@ class _Compiler:
         """Compile one field, in the order of the design: source, parameter, request scope, default."""
         default = None if info.is_required() else _default_text(info)
         if source is not None:
-            candidate = self._source(name, info, source)
+            candidate = self._source(f"field {name!r}", source, required=info.is_required())
             return FieldPlan(name, (candidate,), (candidate.origin,), default)
         places = self._places(name)
         candidates = self._reachable([each for each in places if isinstance(each, Candidate)])
@@ -241,6 +247,12 @@ class _Compiler:
         if not candidates and info.is_required():
             raise self._nowhere(name, tried)
         return FieldPlan(name, tuple(candidates), tuple(tried), default)
+
+    def message_id(self, source: Source) -> Read:
+        """Compile the source of the message's id."""
+        if not callable(source):
+            check_path(source, f"{self.handler.place}: {self.handler.name}: message_id")
+        return self._source("message_id", source, required=False).read
 
     def _places(self, name: str) -> list[Candidate | str]:
         """Order the places that a field without a source is looked for at; text for one this handler cannot have."""
@@ -265,52 +277,54 @@ class _Compiler:
                 return candidates[:number]
         return candidates
 
-    def _source(self, name: str, info: FieldInfo, source: Source) -> Candidate:
+    def _source(self, what: str, source: Source, *, required: bool) -> Candidate:
         candidate = source_candidate(self.handler, source)
         if isinstance(candidate, str):
-            raise self._error(name, f"its source is {source!r}, but {candidate}.")
+            raise self._error(what, f"its source is {source!r}, but {candidate}.")
         head = source.partition(".")[0] if isinstance(source, str) else ""
         if head not in _AFTER:
             return candidate
         if self.moment is Moment.START:
-            raise self._error(name, f"its source {source!r} is not known when the handler starts.")
+            raise self._error(
+                what, f"its source {source!r} is not known when the handler starts. Take it from an argument."
+            )
         if self.moment is Moment.FAILURE and head != "duration":
-            return self._failure_source(name, info, candidate, head)
+            return self._failure_source(what, candidate, head, required=required)
         if self.moment is Moment.SUCCESS and head == "error":
-            raise self._error(name, f"its source is {source!r}, but a success has no error.")
+            raise self._error(what, f"its source is {source!r}, but a success has no error.")
         return candidate
 
-    def _failure_source(self, name: str, info: FieldInfo, candidate: Candidate, head: str) -> Candidate:
+    def _failure_source(self, what: str, candidate: Candidate, head: str, *, required: bool) -> Candidate:
         if head == "result" and not self.has_failed_if:
             raise self._error(
-                name,
+                what,
                 f"it comes from the {candidate.origin}, but a failed call has no result. "
                 "Take it from an argument, or give the decorator `failed_if=`, by which a returned result can fail.",
             )
         if not self.has_failed_if:
             return candidate
-        if info.is_required():
+        if required:
             raise self._error(
-                name,
+                what,
                 f"it comes from the {candidate.origin}; with `failed_if=` a failure has either a result or an error, "
-                f"so the field needs a default: `{name}: … | None = None`.",
+                "so the field needs a default: `… | None = None`.",
             )
         there = "call.error is not None" if head == "error" else "call.has_result"
         return Candidate.of(candidate.origin, candidate.expression.and_only_if(there))
 
     def _nowhere(self, name: str, tried: list[str]) -> BindingError:
         paths = [f"{each}.{name}" for each in self.handler.parameters if self.handler.holds(each, name)]
-        hint = "" if paths else nearest(name, self.handler.parameters)
+        hint = nearest(name, self.handler.parameters)
         return self._error(
-            name,
+            f"field {name!r}",
             f"no source is possible{hint}. Tried: {', '.join(tried)}; default (the field has none). "
             f'Write where the handler keeps it: `{self.model.__name__}.from_call({name}="{(paths or "…")[0]}")`.',
         )
 
-    def _error(self, name: str, text: str) -> BindingError:
+    def _error(self, what: str, text: str) -> BindingError:
         return BindingError(
             f"{self.handler.place}: {self.handler.name}: {self.moment.value} message {self.model.__name__}, "
-            f"field {name!r}: {text}"
+            f"{what}: {text}"
         )
 
 
@@ -324,7 +338,8 @@ def _validator(model: type[Message]) -> Callable[[dict[str, Any]], Message]:
 def _encoder(model: type[Message]) -> Encode:
     if model.__pydantic_complete__:
         return encoder_of(model)
-    return lambda message, stamp, end: encoder_of(model)(message, stamp, end)
+    # Not yet: the class is compiled at its first message.
+    return lambda message, stamp, end: encoder_of(model)(message, stamp, end)  # noqa: PLW0108
 
 
 def _scope_sources(scope: type[Scope] | Binding[Scope] | None, model: type[Message]) -> Mapping[str, Source]:

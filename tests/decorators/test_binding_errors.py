@@ -66,9 +66,6 @@ def upload(user_id: int, file: File, siez: int = 0) -> None: ...
 def upload_file(user_id: int, file: File) -> None: ...
 
 
-upload_file.__annotations__ = {"user_id": int, "file": File}  # as in a module without postponed annotations
-
-
 async def upload_later(user_id: int, file: File) -> None: ...
 
 
@@ -104,7 +101,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         lambda: tracks(BindingUploaded.from_call(size="fiel.size"))(upload),
         (
             f"{handler(upload)}: success message BindingUploaded, field 'size': its source is 'fiel.size', but there is "
-            "no parameter 'fiel'; did you mean 'file'?."
+            "no parameter 'fiel' (did you mean 'file'?)."
         ),
     ),
     "a source that is no parameter, and near to none": (
@@ -118,7 +115,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         lambda: tracks(BindingUploaded.from_call(size="reslt.size"))(upload),
         (
             f"{handler(upload)}: success message BindingUploaded, field 'size': its source is 'reslt.size', but there is "
-            "no parameter 'reslt'; did you mean 'result'?."
+            "no parameter 'reslt' (did you mean 'result'?)."
         ),
     ),
     "a wrong source of a scope": (
@@ -141,15 +138,15 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         (
             f"{handler(upload_later)}: success message BindingUploaded, field 'size': no source is possible. "
             "Tried: argument 'size' (the handler has no such parameter); default (the field has none). "
-            'Write where the handler keeps it: `BindingUploaded.from_call(size="…")`.'
+            'Write where the handler keeps it: `BindingUploaded.from_call(size="file.size")`.'
         ),
     ),
     "a required field that is found nowhere, though a parameter has nearly its name": (
         lambda: tracks(BindingUploaded)(upload),
         (
-            f"{handler(upload)}: success message BindingUploaded, field 'size': no source is possible; "
-            "did you mean 'siez'?. Tried: argument 'size' (the handler has no such parameter); default (the field has "
-            'none). Write where the handler keeps it: `BindingUploaded.from_call(size="…")`.'
+            f"{handler(upload)}: success message BindingUploaded, field 'size': no source is possible "
+            "(did you mean 'siez'?). Tried: argument 'size' (the handler has no such parameter); default (the field has "
+            'none). Write where the handler keeps it: `BindingUploaded.from_call(size="file.size")`.'
         ),
     ),
     "a required field of a method's message": (
@@ -180,21 +177,21 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         lambda: tracks(start=BindingUploaded.from_call(size="result.size"))(upload),
         (
             f"{handler(upload)}: start message BindingUploaded, field 'size': its source 'result.size' is not known when "
-            "the handler starts."
+            "the handler starts. Take it from an argument."
         ),
     ),
     "a start that reads the error": (
         lambda: tracks(start=BindingUploaded.from_call(size="error"))(upload),
         (
             f"{handler(upload)}: start message BindingUploaded, field 'size': its source 'error' is not known when "
-            "the handler starts."
+            "the handler starts. Take it from an argument."
         ),
     ),
     "a start that reads the duration": (
         lambda: tracks(start=BindingUploaded.from_call(size="duration"))(upload),
         (
             f"{handler(upload)}: start message BindingUploaded, field 'size': its source 'duration' is not known when "
-            "the handler starts."
+            "the handler starts. Take it from an argument."
         ),
     ),
     "a success that reads the error": (
@@ -217,7 +214,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         (
             f"{handler(upload)}: failure message BindingFailed, field 'status': it comes from the result 'result.status'; "
             "with `failed_if=` a failure has either a result or an error, so the field needs a default: "
-            "`status: … | None = None`."
+            "`… | None = None`."
         ),
     ),
     "a required field from the error with failed_if": (
@@ -225,19 +222,22 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         (
             f"{handler(upload)}: failure message BindingFailed, field 'status': it comes from the error; "
             "with `failed_if=` a failure has either a result or an error, so the field needs a default: "
-            "`status: … | None = None`."
+            "`… | None = None`."
         ),
     ),
     "a message id whose source is no parameter": (
         lambda: tracks(BindingUploaded.from_call(size="siez"), message_id="fiel.id")(upload),
         (
-            f"{handler(upload)}: message_id: its source is 'fiel.id', but there is no parameter 'fiel'; "
-            "did you mean 'file'?."
+            f"{handler(upload)}: success message BindingUploaded, message_id: its source is 'fiel.id', but there is no parameter 'fiel' "
+            "(did you mean 'file'?)."
         ),
     ),
     "a message id that a start cannot have": (
         lambda: tracks(start=BindingUploaded.from_call(size="siez"), message_id="result.id")(upload),
-        f"{handler(upload)}: message_id: its source 'result.id' is not known when the handler starts.",
+        (
+            f"{handler(upload)}: start message BindingUploaded, message_id: its source 'result.id' is not known when "
+            "the handler starts. Take it from an argument."
+        ),
     ),
     "a message id whose source is no source": (
         lambda: tracks(BindingUploaded.from_call(size="siez"), message_id=7)(upload),  # type: ignore[arg-type]
@@ -292,7 +292,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "an unknown field": (
         lambda: BindingUploaded.from_call(sise="file.size"),
         (
-            "{here}: BindingUploaded.from_call: BindingUploaded has no field 'sise'; did you mean 'size'?. "
+            "{here}: BindingUploaded.from_call: BindingUploaded has no field 'sise' (did you mean 'size'?). "
             "Its fields are: user_id, size."
         ),
     ),

@@ -395,3 +395,26 @@ def _broken_predicate_logged() -> tuple[str, int, str]:
 
 def _line_of_the_broken_predicate() -> int:
     return inspect.getsourcelines(judged_by_a_broken_predicate)[1]
+
+
+class OutcomeExplained(Track, OutcomeScope, name="Outcome Explained"):
+    why: str
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (ValueError("no space"), "no space"),
+        (ValueError(), "ValueError"),
+        (asyncio.CancelledError("Cancelled via cancel scope 7fb1"), "cancelled"),
+    ],
+    ids=["its text", "its class where it has none", "the same for every cancelled call"],
+)
+def test_an_error_that_is_a_source_alone_gives(tracked: Recorder, error: BaseException, why: str) -> None:
+    @tracks(failure=OutcomeExplained.from_call(why="error"))
+    def fail(user_id: int) -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        fail(7)
+    assert tracked.events == [OutcomeExplained(user_id=7, why=why)]

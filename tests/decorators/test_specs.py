@@ -240,6 +240,20 @@ def test_the_message_id_comes_from_a_source_of_any_kind(tracked: Recorder, sourc
     assert ids(tracked) == [expected]
 
 
+def test_the_messages_of_one_call_have_different_ids_of_one_source(tracked: Recorder) -> None:
+    billed = SpecPlanBilled.from_call(user_id="hook.user_id")
+
+    @tracks(billed, start=billed, failure=billed, message_id="hook.id")
+    def receive(hook: Webhook, plan: str) -> None:
+        if plan == "none":
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        receive(Webhook("delivery-1", 7), "none")
+    receive(Webhook("delivery-1", 7), "pro")
+    assert ids(tracked) == ["delivery-1-start", "delivery-1-failure", "delivery-1-start", "delivery-1"]
+
+
 def test_a_message_id_that_is_none_gets_one_made(tracked: Recorder) -> None:
     @tracks(SpecPlanBilled, message_id="delivery")
     def bill(user_id: int, plan: str, delivery: str | None = None) -> None: ...

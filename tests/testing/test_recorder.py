@@ -201,7 +201,7 @@ def test_one_of_several_shows_them_all() -> None:
 def test_a_field_that_the_class_does_not_have_is_an_error_and_not_an_absence() -> None:
     with recording() as tracked, pytest.raises(TypeError) as raised:
         tracked.one(RecorderNoteSaved, lenght=1)
-    assert str(raised.value) == "RecorderNoteSaved has no field 'lenght'; did you mean 'length'?"
+    assert str(raised.value) == "RecorderNoteSaved has no field 'lenght' (did you mean 'length'?)"
 
 
 def test_clear_forgets_what_was_recorded() -> None:
