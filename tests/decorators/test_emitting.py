@@ -97,7 +97,7 @@ async def test_a_cancelled_block_emits_the_failure(tracked: Recorder) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert tracked.events == [BlockFailed(user_id=7, file="a.csv", reason="", outcome="cancelled")]
+    assert tracked.events == [BlockFailed(user_id=7, file="a.csv", reason="cancelled", outcome="cancelled")]
 
 
 async def test_blocks_of_concurrent_tasks_keep_their_values_apart(tracked: Recorder) -> None:
@@ -196,7 +196,7 @@ def test_a_generator_that_is_closed_inside_a_block_counts_as_cancelled(tracked: 
     generator = work()
     next(generator)
     generator.close()
-    assert tracked.events == [BlockFailed(user_id=7, file="a.csv", reason="", outcome="cancelled")]
+    assert tracked.events == [BlockFailed(user_id=7, file="a.csv", reason="cancelled", outcome="cancelled")]
 
 
 def test_blocks_in_a_loop_are_compiled_for_their_own_values(tracked: Recorder) -> None:
