@@ -79,7 +79,7 @@ class Declaration:
     at: Place
 
 
-class Message(Declared):
+class Message(Declared, abstract=True):
     """One typed call of the Segment spec: what `Track`, `Identify`, `Group`, `Page`, `Screen` and `Alias` share.
 
     Raises:
@@ -297,9 +297,9 @@ class Registry:
 
     @contextmanager
     def isolated(self) -> Generator[None]:
-        """Forget on leaving whatever is declared inside: for tests that declare classes."""
+        """Begin with nothing declared, and put back on leaving what was: for tests that declare classes."""
         with self._lock:
-            before = dict(self._classes)
+            before, self._classes = self._classes, {}
         try:
             yield
         finally:
