@@ -406,15 +406,12 @@ def _is_remote(destination: Destination | None) -> bool:
 
 def _pipeline(settings: Settings, ledger: Ledger) -> Pipeline:
     from instrument.delivery.pipeline import Pipeline, Plan  # noqa: PLC0415 - a slow import, of sqlite3
-    from instrument.delivery.spool import partition  # noqa: PLC0415
 
-    destinations = _destinations(settings)
-    # The messages of one source are for no process of another.
-    source = [settings.write_key, settings.host] if settings.write_key else [each.name for each in destinations]
+    destinations = destinations_of(settings)
     plan = Plan(
         destinations=destinations,
         durability=settings.durability,
-        directory=partition(settings.spool_root, repr(source)),
+        directory=source_directory(settings, destinations),
         fsync=settings.fsync,
         max_bytes=settings.spool_max_bytes,
         on_drop=settings.on_drop,
@@ -422,7 +419,16 @@ def _pipeline(settings: Settings, ledger: Ledger) -> Pipeline:
     return Pipeline(plan, ledger)
 
 
-def _destinations(settings: Settings) -> Sequence[Destination]:
+def source_directory(settings: Settings, destinations: Sequence[Destination] = ()) -> Path:
+    """Return where the messages of a client with these settings are kept: they are for no process of another source."""
+    from instrument.delivery.spool import partition  # noqa: PLC0415 - a slow import, of sqlite3
+
+    source = [settings.write_key, settings.host] if settings.write_key else [each.name for each in destinations]
+    return partition(settings.spool_root, repr(source))
+
+
+def destinations_of(settings: Settings) -> Sequence[Destination]:
+    """Return where a client with these settings sends to."""
     if settings.destinations is not None:
         return settings.destinations
     from instrument.delivery.destinations.segment import SegmentDestination  # noqa: PLC0415 - a slow import

@@ -24,12 +24,13 @@ class Lock:
         self._descriptor = descriptor
 
     @classmethod
-    def take(cls, path: Path, *, create: bool = True) -> Lock | None:
+    def take(cls, path: Path, *, create: bool = True, shared: bool = False) -> Lock | None:
         """Take a lock; `None` where another process holds it.
 
         Args:
             path: the lock file.
             create: whether the file is made where there is none.
+            shared: whether others may share it, who only look.
 
         Raises:
             OSError: the file cannot be opened.
@@ -37,7 +38,7 @@ class Lock:
         assert fcntl is not None
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             # Whoever held it may have removed the file after we opened it: then another may make it anew.
             held = os.fstat(descriptor).st_nlink > 0
         except OSError:

@@ -333,6 +333,15 @@ def lock_of(path: Path) -> Lock | None:
     return Lock.take(_lock_path(path))
 
 
+def share_lock_of(path: Path) -> Lock | None:
+    """Keep others from adopting a spool while we look at it; `None` where it has an owner.
+
+    Raises:
+        OSError: there is no lock file, or it cannot be opened.
+    """
+    return Lock.take(_lock_path(path), create=False, shared=True)
+
+
 def _lock_path(path: Path) -> Path:
     return path.with_suffix(".lock")
 
