@@ -24,7 +24,7 @@ _ENFORCED = ConfigDict(
 )
 
 
-class Declared(BaseModel):
+class Declared(BaseModel, defer_build=True):
     """What scopes and messages share: configuration, `from_call`, and the checks of their field names."""
 
     model_config = _ENFORCED | ConfigDict(
@@ -36,10 +36,12 @@ class Declared(BaseModel):
     __reserved_names__: ClassVar[frozenset[str]] = frozenset()
     __declared_at__: ClassVar[Place]
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, abstract: bool = False, **kwargs: Any) -> None:
         # Before pydantic reads the fields: a mixin's configuration must not loosen ours, and a field that hides
         # a member would otherwise be reported by pydantic as a warning about the wrong thing.
         cls.model_config.update(_ENFORCED)
+        # An abstract class is built by pydantic only if it is instantiated: most never are.
+        cls.model_config["defer_build"] = abstract
         cls.__declared_at__ = caller()
         for name in _field_names(cls):
             _check_field_name(cls, name)

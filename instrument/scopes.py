@@ -9,7 +9,7 @@ from instrument.declared import IDENTITY, Declared
 _NAMES: set[str] = set(IDENTITY)
 
 
-class Scope(Declared):
+class Scope(Declared, abstract=True):
     """Identifying fields: the user, the project, the cluster that something happened in.
 
     Scopes nest by inheritance. A field `user_id` or `anonymous_id` is the identity, and is sent as Segment's
