@@ -67,10 +67,17 @@ class Frame:
 
     def assign(self, name: str, value: object) -> bool:
         """Give a field its value; answer whether it has no other value already. Safe between threads."""
-        agreed: bool = self.values.setdefault(name, value) == value
+        agreed = _equal(self.values.setdefault(name, value), value)
         if not agreed:
             self.conflicts.add(name)
         return agreed
+
+
+def _equal(one: object, other: object) -> bool:
+    try:
+        return bool(one == other)
+    except Exception:  # noqa: BLE001 - what cannot be compared cannot be known to agree
+        return False
 
 
 class _Current(ContextVarsRegistry):
@@ -132,11 +139,13 @@ class Entry:
         inherit: whether fields that the frame lacks are read from the frame around it.
     """
 
-    __slots__ = ("_inherit", "_values")
+    __slots__ = ("_frames", "_inherit", "_values")
 
     def __init__(self, values: Mapping[str, Any], *, inherit: bool) -> None:
         self._values = dict(values)
         self._inherit = inherit
+        self._frames: list[Frame] = []
+        """Those that are open."""
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -147,6 +156,7 @@ class Entry:
         _warn_of_a_leaking_generator()
         around = _open_frame()
         frame = Frame(dict(self._values), around if self._inherit else None, around, opener=self)
+        self._frames.append(frame)
         _current.frame = frame
         return frame
 
@@ -154,14 +164,22 @@ class Entry:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         # No token is kept: the block may be left in another context than it was entered in (a generator's).
-        current = frame = _get_frame()
-        while frame is not None and (frame.opener is not self or frame.closed_at is not inf):
-            frame = frame.around
+        current = _get_frame()
+        frame = self._left(current)
         if frame is None:
             return
         frame.closed_at = perf_counter()
+        self._frames.remove(frame)
         if frame is current:
             _current.frame = frame.around.nearest_open() if frame.around is not None else None
+
+    def _left(self, current: Frame | None) -> Frame | None:
+        """Return the frame that is left here: the innermost one that this entry opened."""
+        frame = current
+        while frame is not None and (frame.opener is not self or frame.closed_at is not inf):
+            frame = frame.around
+        # A context that knows nothing of it can only mean the one that is open.
+        return self._frames[0] if frame is None and len(self._frames) == 1 else frame
 
     def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function inside a request scope with these values.

@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from instrument.errors import Refusal
+from instrument.errors import InstrumentError, Refusal
 from instrument.forks import ForkSafe, at_fork
 
 if TYPE_CHECKING:
@@ -102,4 +102,4 @@ ambient = Ambient()
 
 def _describe(error: Exception) -> str:
     """Tell an error without what it may carry of the user's data: only our own texts are shown."""
-    return str(error) if isinstance(error, Refusal) else type(error).__name__
+    return str(error) if isinstance(error, InstrumentError) else type(error).__name__
