@@ -97,7 +97,9 @@ class Message(Declared, abstract=True):
     def __init_subclass__(cls, *, name: str | None = None, abstract: bool = False) -> None:
         cls.__given_name__ = cls.__dict__.get("__given_name__") if name is None else name
         cls.__abstract__ = abstract
-        super().__init_subclass__(abstract=abstract)
+        super().__init_subclass__()
+        # Not passed on, since a scope's own `__init_subclass__` may take no keyword.
+        cls.model_config["defer_build"] = abstract
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
