@@ -1,0 +1,55 @@
+"""Measure everything, print one table, and write it to a file: `python -m benchmarks [--quick]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from importlib.metadata import version
+from itertools import chain
+from pathlib import Path
+
+from benchmarks import calls, under_load
+from benchmarks.imports import import_time
+from benchmarks.table import HEADINGS, aligned
+
+RESULTS = Path(__file__).with_name("results.json")
+
+
+def main() -> None:
+    """Run the benchmarks."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small and inexact, to see that everything runs")
+    parser.add_argument("--out", type=Path, help="where the results go; by default results.json beside this program")
+    options = parser.parse_args()
+    rows = []
+    quick: bool = options.quick
+    for result in chain(calls.results(quick=quick), [import_time(quick=quick)], under_load.results(quick=quick)):
+        rows.append(result)
+        sys.stderr.write(".")
+        sys.stderr.flush()
+    sys.stderr.write("\n")
+    print(aligned(HEADINGS, [each.cells() for each in rows]))
+    missed = [each for each in rows if each.met is False]
+    print(f"\n{sum(each.met is True for each in rows)} bars met, {len(missed)} not.")
+    document = {"machine": _machine(), "quick": quick, "results": [each.document() for each in rows]}
+    out = options.out or (None if quick else RESULTS)
+    if out is not None:
+        out.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _machine() -> dict[str, object]:
+    packages = ("pydantic", "wrapt", "segment-analytics-python", "snowplow-tracker")
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "packages": {name: version(name) for name in packages},
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""How long it takes to import each package, in fresh processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from benchmarks.collecting import ENVIRONMENT
+from benchmarks.measuring import interleaved
+from benchmarks.table import Bar, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PROGRAM = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
+
+
+def import_time(*, quick: bool) -> Result:
+    """Compare `import instrument` with `import segment.analytics`."""
+    sides = {"ours": _importing("instrument"), "theirs": _importing("segment.analytics")}
+    for run in sides.values():
+        run()  # the first one compiles and reads the disk
+    samples = interleaved(sides, 3 if quick else 20)
+    return Result("import", "ms", samples.median("theirs") * 1e3, samples.median("ours") * 1e3, Bar(1.25))
+
+
+def _importing(package: str) -> Callable[[], float]:
+    command = [sys.executable, "-c", _PROGRAM.format(package)]
+
+    def run() -> float:
+        return float(subprocess.run(command, env=ENVIRONMENT, check=True, capture_output=True, text=True).stdout)
+
+    return run
