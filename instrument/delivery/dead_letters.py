@@ -18,10 +18,10 @@ FILE_NAME = "dead-letters.db"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS letters (
     id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, destination TEXT NOT NULL, reason TEXT NOT NULL,
-    message_id TEXT NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL
+    message_id TEXT NOT NULL, body BLOB NOT NULL
 )
 """
-_COLUMNS = "id, at, destination, reason, message_id, type, name, body"
+_COLUMNS = "id, at, destination, reason, message_id, body"
 _BUSY_SECONDS = 5.0
 
 
@@ -65,7 +65,7 @@ class DeadLetters:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._opened() as connection:
             connection.execute(
-                "INSERT INTO letters (at, destination, reason, message_id, type, name, body) VALUES (?,?,?,?,?,?,?)",
+                "INSERT INTO letters (at, destination, reason, message_id, body) VALUES (?,?,?,?,?)",
                 (time(), destination, reason, *envelope),
             )
 

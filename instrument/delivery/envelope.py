@@ -33,6 +33,7 @@ MAX_BYTES = 32 << 10
 """Segment's limit for one message, in bytes."""
 
 LIBRARY_CONTEXT = {"name": LIBRARY, "version": VERSION}
+_HEAD = re.compile(rb'\{"type":"([a-z]+)",(?:"(?:event|name)":("(?:[^"\\]|\\.)*"),)?')
 _IDENTITY_KEYS = (b'"userId":', b'"anonymousId":')
 _TEMPLATE_END = b'"messageId":"%b","timestamp":"%b",%b'
 PLAIN_TAIL = b'"context":%b,"integrations":{}}' % to_json({"library": LIBRARY_CONTEXT})
@@ -50,15 +51,23 @@ class Envelope(NamedTuple):
 
     Attributes:
         message_id: stable over every repetition; receivers drop repeats by it.
-        type: the type of the call.
-        name: the name of the event, page or screen; empty where the call has none.
         body: the JSON, in UTF-8.
     """
 
     message_id: str
-    type: str
-    name: str
     body: bytes
+
+    @property
+    def type(self) -> str:
+        """The type of the call."""
+        match = _HEAD.match(self.body)
+        return "" if match is None else match[1].decode()
+
+    @property
+    def name(self) -> str:
+        """The name of the event, page or screen; empty where the call has none."""
+        match = _HEAD.match(self.body)
+        return "" if match is None or match[2] is None else str(json.loads(match[2]))
 
 
 def tail(context: Mapping[str, Any] | None, integrations: Mapping[str, Any] | None) -> bytes:
@@ -125,7 +134,7 @@ def _compile(model: type[Message]) -> Encode:
         body = template % (ids, payload, message_id.encode(), timestamp.encode(), end)
         if len(body) > MAX_BYTES:
             raise _too_large(name or kind, body)
-        return new_envelope(Envelope, (message_id, kind, name, body))
+        return new_envelope(Envelope, (message_id, body))
 
     return encode
 
@@ -219,7 +228,7 @@ def encode_undeclared(track: SegmentTrack, stamp: Stamp, end: bytes) -> Envelope
     body = b'%b"properties":%b,%b' % (head, payload, ended)
     if len(body) > MAX_BYTES:
         raise _too_large(name, body)
-    return Envelope(message_id, "track", name, body)
+    return Envelope(message_id, body)
 
 
 def _too_large(name: str, body: bytes) -> Refusal:

@@ -6,12 +6,10 @@ import threading
 from time import monotonic, time
 from typing import TYPE_CHECKING, Protocol
 
-from instrument.delivery.spool import Queued, SpoolError
+from instrument.delivery.spool import SpoolError, Stretch, joined
 from instrument.errors import Reason, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from instrument.delivery.envelope import Envelope
     from instrument.delivery.spool import Spool
 
@@ -24,7 +22,7 @@ _TRY_AGAIN_AFTER = 0.25
 class Receiver(Protocol):
     """Who gets what was committed."""
 
-    def distribute(self, queued: Sequence[Queued], *, committed: bool) -> None:
+    def distribute(self, stretch: Stretch, *, committed: bool) -> None:
         """Take over envelopes, in order; `committed` tells whether the spool has them."""
         ...
 
@@ -54,7 +52,8 @@ class Intake:
         self._settled_bytes = 0
         self._last = 0 if spool is None else spool.last
         self._waiting: list[Envelope] = []
-        self._uncommitted: list[Queued] = []
+        self._uncommitted: list[Stretch] = []
+        self._waiting_bytes = 0
         self._lost: list[Envelope] = []
         self._failing = False
         self._closed = False
@@ -87,9 +86,10 @@ class Intake:
                 raise self._refusal()
             self._taken_bytes += size
             self._waiting.append(envelope)
+            self._waiting_bytes += size
             self.accepted += 1
             wake, self._idle = self._idle, False
-        if self._each or self._spool is None:
+        if self._each:
             self._commit_now(envelope)
         elif wake:
             self._wake()
@@ -101,12 +101,12 @@ class Intake:
     def commit(self) -> None:
         """Commit what waits, and hand it on; where the spool cannot be written, hand it on all the same."""
         with self._committing:
-            with self._lock:
-                batch, self._waiting = self._waiting, []
-            queued = self._numbered(batch)
-            committed = self._write([*self._uncommitted, *queued])
-            if queued:
-                self._receiver.distribute(queued, committed=committed)
+            stretch = self._taken()
+            new = [] if stretch is None else [stretch]
+            committed = self._write([*self._uncommitted, *new])
+            if stretch is not None:
+                self._last = stretch.last
+                self._receiver.distribute(stretch, committed=committed)
 
     def close(self) -> None:
         """Take no more envelopes, and commit what waits."""
@@ -116,11 +116,11 @@ class Intake:
         self._hurry.set()
         self._work.set()
 
-    def forget_delivered(self, seq: int) -> None:
+    def forget_delivered(self, place: int) -> None:
         """Take note that envelopes up to a place need no commit any more."""
         if self._uncommitted:
             with self._committing:
-                self._uncommitted = [each for each in self._uncommitted if each.seq > seq]
+                self._uncommitted = [each.after(place) for each in self._uncommitted if each.last > place]
 
     def hold(self, deadline: float) -> bool:
         """Keep everybody out, before a fork; answer whether that could be had by a time of `time.monotonic`."""
@@ -137,10 +137,9 @@ class Intake:
             Refusal: it could not be committed.
         """
         with self._committing:
-            with self._lock:
-                batch, self._waiting = self._waiting, []
-            if batch:
-                self._commit_all_or_none(batch)
+            stretch = self._taken()
+            if stretch is not None:
+                self._commit_all_or_none(stretch)
             lost = [each for each in self._lost if each is envelope]
             if lost:
                 self._lost = [each for each in self._lost if each is not envelope]
@@ -148,31 +147,31 @@ class Intake:
                 self._taken_bytes -= len(envelope.body)
                 raise self._spool_failed()
 
-    def _commit_all_or_none(self, batch: list[Envelope]) -> None:
-        queued = self._numbered(batch)
-        if self._spool is not None:
-            try:
-                self._spool.append(queued)
-            except SpoolError as error:
-                self._last -= len(batch)
-                self._lost += batch
-                self._receiver.spool_failed(error)
-                return
-        self._last = queued[-1].seq
-        self._receiver.distribute(queued, committed=self._spool is not None)
+    def _commit_all_or_none(self, stretch: Stretch) -> None:
+        try:
+            if self._spool is not None:
+                self._spool.append(stretch)
+        except SpoolError as error:
+            self._lost += stretch.envelopes
+            self._receiver.spool_failed(error)
+        else:
+            self._last = stretch.last
+            self._receiver.distribute(stretch, committed=self._spool is not None)
 
-    def _numbered(self, batch: Sequence[Envelope]) -> list[Queued]:
-        now, first = time(), self._last + 1
-        self._last += len(batch)
-        return [Queued(seq, now, envelope) for seq, envelope in enumerate(batch, start=first)]
+    def _taken(self) -> Stretch | None:
+        """Take what waits, and give it its place behind all that was handed on."""
+        with self._lock:
+            batch, self._waiting = self._waiting, []
+            size, self._waiting_bytes = self._waiting_bytes, 0
+        return Stretch(self._last + 1, time(), batch, size) if batch else None
 
-    def _write(self, queued: list[Queued]) -> bool:
+    def _write(self, stretches: list[Stretch]) -> bool:
         """Commit envelopes if that can be; answer whether it could."""
         try:
-            if queued and self._spool is not None:
-                self._spool.append(queued)
+            if stretches and self._spool is not None:
+                self._spool.append(joined(stretches))
         except SpoolError as error:
-            self._uncommitted, self._failing = queued, True
+            self._uncommitted, self._failing = stretches, True
             self._receiver.spool_failed(error)
             return False
         self._uncommitted, self._failing = [], False

@@ -11,12 +11,10 @@ from instrument.delivery.retry import Backoff
 from instrument.delivery.spool import SpoolError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from instrument.delivery.destination import Destination
     from instrument.delivery.envelope import Envelope
     from instrument.delivery.reader import Reader
-    from instrument.delivery.spool import Queued
+    from instrument.delivery.spool import Stretch
 
 _LINGER = 0.05
 """Seconds that a batch may grow after its first message."""
@@ -27,7 +25,7 @@ _AFTER_A_READ_FAILED = 0.5
 class Owner(Protocol):
     """What a lane tells of."""
 
-    def delivered(self, lane: Lane, reader: Reader, queued: Sequence[Queued]) -> None:
+    def delivered(self, lane: Lane, reader: Reader, stretch: Stretch) -> None:
         """A destination took envelopes."""
         ...
 
@@ -68,6 +66,12 @@ class Lane:
         self._hurry = threading.Event()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def offer(self, stretch: Stretch, *, committed: bool) -> None:
+        """Take on new envelopes: they are sent at once where they make a whole batch, else in a moment."""
+        if self.own.offer(stretch, committed=committed) >= self.destination.limits.size:
+            self._hurry.set()
+        self.wake()
 
     def wake(self) -> None:
         """Say that there may be something to send."""
@@ -115,7 +119,7 @@ class Lane:
                 self._owner.failed(self, error, 1)
                 self._stopped.wait(_AFTER_A_READ_FAILED)
                 return True
-            if batch:
+            if batch is not None:
                 self._deliver(reader, batch)
                 return True
             if reader is not self.own:
@@ -123,11 +127,11 @@ class Lane:
                 self._owner.exhausted(reader)
         return False
 
-    def _deliver(self, reader: Reader, batch: Sequence[Queued]) -> None:
+    def _deliver(self, reader: Reader, batch: Stretch) -> None:
         self.attempt = 0
         while not self._stopped.is_set():
             try:
-                self.destination.send([each.envelope for each in batch])
+                self.destination.send(batch.envelopes)
             except Rejected as rejected:  # noqa: PERF203 - each attempt may fail
                 self._split(reader, batch, str(rejected))
                 return
@@ -141,19 +145,18 @@ class Lane:
                 self._settle(reader, batch)
                 return
 
-    def _split(self, reader: Reader, batch: Sequence[Queued], reason: str) -> None:
+    def _split(self, reader: Reader, batch: Stretch, reason: str) -> None:
         """Halve a batch that was rejected until the message that spoils it stands alone."""
-        if len(batch) == 1:
-            self._owner.died(self, batch[0].envelope, reason)
+        if len(batch.envelopes) == 1:
+            self._owner.died(self, batch.envelopes[0], reason)
             self._settle(reader, batch)
             return
-        middle = len(batch) // 2
-        for part in (batch[:middle], batch[middle:]):
+        for half in batch.halves():
             if not self._stopped.is_set():
-                self._deliver(reader, part)
+                self._deliver(reader, half)
 
-    def _settle(self, reader: Reader, batch: Sequence[Queued]) -> None:
-        reader.done(batch[-1].seq)
+    def _settle(self, reader: Reader, batch: Stretch) -> None:
+        reader.done(batch.last)
         self._owner.delivered(self, reader, batch)
 
 

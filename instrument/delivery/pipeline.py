@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from instrument.delivery.destination import Destination
     from instrument.delivery.envelope import Envelope
     from instrument.delivery.ledger import Ledger
-    from instrument.delivery.spool import Queued
+    from instrument.delivery.spool import Stretch
     from instrument.messages import Message, SegmentTrack
 
 log = logging.getLogger("instrument")
@@ -260,25 +260,24 @@ class _Running:
 
     # What the intake tells.
 
-    def distribute(self, queued: Sequence[Queued], *, committed: bool) -> None:
+    def distribute(self, stretch: Stretch, *, committed: bool) -> None:
         if committed:
-            self._ledger.count("spooled", len(queued))
+            self._ledger.count("spooled", len(stretch.envelopes))
         for lane in self.lanes:
-            lane.own.offer(queued, committed=committed)
-            lane.wake()
+            lane.offer(stretch, committed=committed)
 
     def spool_failed(self, error: SpoolError) -> None:
         self._said.warn("spool", "%s. New messages are refused until it can be written.", error)
 
     # What the lanes tell.
 
-    def delivered(self, lane: Lane, reader: Reader, queued: Sequence[Queued]) -> None:
+    def delivered(self, lane: Lane, reader: Reader, stretch: Stretch) -> None:
         name = lane.destination.name
-        self._ledger.delivered(name, len(queued))
+        self._ledger.delivered(name, len(stretch.envelopes))
         if reader is not lane.own:
             return
         with self._settled_changed:
-            self._bytes_delivered[name] += sum([len(each.envelope.body) for each in queued])
+            self._bytes_delivered[name] += stretch.size
             self.intake.settled(min(self._bytes_delivered.values()))
             self.settled = min(each.own.cursor for each in self.lanes)
             self._settled_changed.notify_all()
@@ -349,7 +348,12 @@ class _Running:
                 spool.close(remove=False)
 
     def _left_in_memory(self) -> list[Envelope]:
-        left = {each.seq: each.envelope for lane in self.lanes for each in lane.own.left()}
+        left = {
+            place: envelope
+            for lane in self.lanes
+            for stretch in lane.own.left()
+            for place, envelope in enumerate(stretch.envelopes, start=stretch.first)
+        }
         return list(left.values())
 
 

@@ -6,15 +6,15 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from instrument.delivery.spool import SpoolError
+from instrument.delivery.spool import SpoolError, joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from instrument.delivery.destination import Limits
-    from instrument.delivery.spool import Queued, Spool
+    from instrument.delivery.spool import Spool, Stretch
 
-_MOST_IN_MEMORY = 4 << 20
+_MOST_IN_MEMORY = 2 << 20
 """Bytes of bodies that a reader keeps to itself, so that it need not read them back from the disk."""
 
 
@@ -34,60 +34,70 @@ class Reader:
         self.spool = spool
         self._destination = destination
         self._everyone = tuple(everyone)
-        self._newest: deque[Queued] = deque()
+        self._newest: deque[Stretch] = deque()
         self._bytes = 0
         self._lock = threading.Lock()
         self.cursor = 0 if spool is None else spool.cursor(destination)
         """The place up to which the destination has everything."""
 
-    def offer(self, queued: Sequence[Queued], *, committed: bool) -> None:
-        """Take note of new envelopes.
+    def offer(self, stretch: Stretch, *, committed: bool) -> int:
+        """Take note of new envelopes, behind all that were offered before.
 
         Args:
-            queued: the envelopes, behind all that were offered before.
+            stretch: the envelopes.
             committed: whether the file has them, so that they need not be kept.
+
+        Returns:
+            How many bytes of bodies wait in memory now.
         """
         with self._lock:
-            if committed and self._bytes > _MOST_IN_MEMORY:
-                return
-            self._newest.extend(queued)
-            self._bytes += sum([len(each.envelope.body) for each in queued])
+            if not committed or self._bytes <= _MOST_IN_MEMORY:
+                self._newest.append(stretch)
+                self._bytes += stretch.size
+            return self._bytes
 
-    def next(self, limits: Limits) -> list[Queued]:
+    def next(self, limits: Limits) -> Stretch | None:
         """Return the next envelopes, as many as fit into one batch; they stay the next ones until `done`.
 
         Raises:
             SpoolError: the file cannot be read.
         """
         with self._lock:
-            self._forget_delivered()
-            on_disk_until = self._newest[0].seq - 1 if self._newest else None
+            on_disk_until = self._newest[0].first - 1 if self._newest else None
         if self.spool is not None:
             end = self.spool.last if on_disk_until is None else on_disk_until
             if self.cursor < end:
-                batch = [each for each in self.spool.read(self.cursor, limits) if each.seq <= end]
-                if batch:
-                    return batch
+                found = self.spool.read(self.cursor, limits)
+                if found is not None and found.first <= end:
+                    return found.until(end)
                 self.cursor = end  # what lay between is gone: removed, or lost with a damaged page
         with self._lock:
             return self._in_memory(limits)
 
-    def done(self, seq: int) -> None:
+    def done(self, place: int) -> None:
         """Take note that the destination has everything up to a place."""
-        self.cursor = seq
+        self.cursor = place
+        with self._lock:
+            while self._newest and self._newest[0].first <= place:
+                stretch = self._newest.popleft()
+                self._bytes -= stretch.size
+                if stretch.last > place:
+                    rest = stretch.after(place)
+                    self._newest.appendleft(rest)
+                    self._bytes += rest.size
         if self.spool is None:
             return
         try:
-            self.spool.advance(self._destination, seq, self._everyone)
+            self.spool.advance(self._destination, place, self._everyone)
         except SpoolError:
             # The envelopes are delivered all the same. The next step moves the cursor over them too; should the
             # process die before, they are sent once more, with the same ids.
             return
 
-    def left(self) -> list[Queued]:
+    def left(self) -> Sequence[Stretch]:
         """Return what is kept in memory and not delivered."""
         with self._lock:
-            return [each for each in self._newest if each.seq > self.cursor]
+            return list(self._newest)
 
     def oldest(self) -> float | None:
         """Return when the oldest envelope that waits was accepted, in seconds since 1970."""
@@ -99,17 +109,13 @@ class Reader:
         left = self.left()
         return left[0].at if left else None
 
-    def _forget_delivered(self) -> None:
-        while self._newest and self._newest[0].seq <= self.cursor:
-            self._bytes -= len(self._newest.popleft().envelope.body)
-
-    def _in_memory(self, limits: Limits) -> list[Queued]:
-        batch: list[Queued] = []
-        size = 0
+    def _in_memory(self, limits: Limits) -> Stretch | None:
+        batch: list[Stretch] = []
+        count = size = 0
         for each in self._newest:
-            size += len(each.envelope.body) + 1
-            gap = bool(batch) and each.seq != batch[-1].seq + 1
-            if gap or len(batch) == limits.count or (batch and size > limits.size):
+            if batch and (each.first != batch[-1].last + 1 or count >= limits.count or size >= limits.size):
                 break
             batch.append(each)
-        return batch
+            count += len(each.envelopes)
+            size += each.size + len(each.envelopes)
+        return joined(batch).cut(limits) if batch else None

@@ -11,7 +11,7 @@ from time import time
 from typing import TYPE_CHECKING
 
 from instrument.delivery.envelope import MAX_BYTES, Envelope
-from instrument.delivery.spool import Queued, Spool, SpoolError, files_of, lock_of
+from instrument.delivery.spool import Spool, SpoolError, Stretch, files_of, lock_of, stretch_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("instrument")
 
-_ROWS = "SELECT seq, at, message_id, type, name, body FROM envelopes WHERE seq {} ? ORDER BY seq LIMIT 1"
+_ROWS = "SELECT seq, count, at, message_ids, bodies FROM envelopes WHERE seq {} ? ORDER BY seq LIMIT 1"
 _MOST_PROBES = 100_000
 """How many places are tried one by one behind a damaged page."""
 _START = re.compile(rb'\{"type":"(?:track|identify|group|page|screen|alias)"')
@@ -44,17 +44,19 @@ def salvage(path: Path, error: SpoolError, *, fsync: bool) -> Spool | None:
         return None
     try:
         aside = _set_aside(path)
-        queued, cursors = _saved(aside)
-        spool = Spool.create(path.parent, fsync=fsync) if queued else None
+        saved, cursors = _saved(aside)
+        spool = Spool.create(path.parent, fsync=fsync) if saved else None
         if spool is not None:
-            spool.append(queued)
+            for stretch in saved:
+                spool.append(stretch)
             spool.restore(cursors)
     except (OSError, SpoolError) as failed:
         log.warning("%s is damaged, and could not be salvaged (%s).", path, type(failed).__name__)
         lock.release()
         return None
     lock.remove()
-    log.warning("%s. It is set aside as %s; %d messages were saved of it.", error, aside.name, len(queued))
+    count = sum(len(each.envelopes) for each in saved)
+    log.warning("%s. It is set aside as %s; %d messages were saved of it.", error, aside.name, count)
     return spool
 
 
@@ -66,25 +68,24 @@ def _set_aside(path: Path) -> Path:
     return aside
 
 
-def _saved(path: Path) -> tuple[list[Queued], dict[str, int]]:
+def _saved(path: Path) -> tuple[list[Stretch], dict[str, int]]:
     cursors: dict[str, int] = {}
-    queued: dict[int, Queued] = {}
+    saved: list[Stretch] = []
     whole = False
     try:
         with closing(sqlite3.connect(path)) as connection:
             cursors = _cursors(connection)
-            whole = _read_rows(connection, queued)
+            whole = _read_rows(connection, saved)
     except sqlite3.Error:
         pass
     if not whole:
-        seen = {each.envelope.message_id for each in queued.values()}
-        after = max([*queued, *cursors.values(), 0])
-        for envelope in _found_in_bytes(path):
-            if envelope.message_id not in seen:
-                seen.add(envelope.message_id)
-                after += 1
-                queued[after] = Queued(after, time(), envelope)
-    return [queued[seq] for seq in sorted(queued)], cursors
+        seen = {envelope.message_id for each in saved for envelope in each.envelopes}
+        after = max([*(each.last for each in saved), *cursors.values(), 0])
+        found = [envelope for envelope in _found_in_bytes(path) if envelope.message_id not in seen]
+        unique = list({envelope.message_id: envelope for envelope in found}.values())
+        if unique:
+            saved.append(Stretch(after + 1, time(), unique, sum(len(each.body) for each in unique)))
+    return saved, cursors
 
 
 def _cursors(connection: sqlite3.Connection) -> dict[str, int]:
@@ -94,24 +95,37 @@ def _cursors(connection: sqlite3.Connection) -> dict[str, int]:
         return {}
 
 
-def _read_rows(connection: sqlite3.Connection, queued: dict[int, Queued]) -> bool:
+def _read_rows(connection: sqlite3.Connection, saved: list[Stretch]) -> bool:
     """Read row by row, and place by place where a page is damaged; answer whether nothing was."""
-    seq, damaged, probes = 0, False, 0
+    place, damaged, probes = 0, False, 0
     while probes < _MOST_PROBES:
-        comparison = "=" if damaged else ">"
         try:
-            row = connection.execute(_ROWS.format(comparison), (seq + 1 if damaged else seq,)).fetchone()
-        except sqlite3.Error:
-            row, damaged = None, True
-        if row is not None:
-            seq = row[0]
-            queued[seq] = Queued(seq, row[1], Envelope(*row[2:]))
-            continue
-        if not damaged:
+            query = _ROWS.format("=" if damaged else ">")
+            row = connection.execute(query, (place + 1 if damaged else place,)).fetchone()
+            stretch = None if row is None else _sound(stretch_of(row))
+        except (sqlite3.Error, ValueError, TypeError, AttributeError):
+            stretch, damaged = None, True
+        if stretch is not None:
+            saved.append(stretch)
+            place = stretch.last
+        elif not damaged:
             return probes == 0
-        probes += 1
-        seq += 1
+        else:
+            probes += 1
+            place += 1
     return False
+
+
+def _sound(stretch: Stretch) -> Stretch:
+    """Check that what was read is what was written: SQLite sees no damage inside of a value.
+
+    Raises:
+        ValueError: it is not.
+    """
+    for envelope in stretch.envelopes:
+        if json.loads(envelope.body)["messageId"] != envelope.message_id:
+            raise ValueError
+    return stretch
 
 
 def _found_in_bytes(path: Path) -> Iterator[Envelope]:
@@ -126,5 +140,4 @@ def _found_in_bytes(path: Path) -> Iterator[Envelope]:
             except ValueError:
                 continue
             if "\ufffd" not in text[:end] and isinstance(message.get("messageId"), str):
-                name = message.get("event") or message.get("name") or ""
-                yield Envelope(message["messageId"], message["type"], name, text[:end].encode())
+                yield Envelope(message["messageId"], text[:end].encode())

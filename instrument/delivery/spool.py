@@ -14,7 +14,7 @@ import sqlite3
 import threading
 from dataclasses import dataclass
 from time import monotonic, time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from instrument.delivery.envelope import Envelope
 from instrument.delivery.ownership import Lock
@@ -27,15 +27,28 @@ if TYPE_CHECKING:
     from instrument.delivery.destination import Limits
 
 _SUFFIX = ".spool"
+# A row holds a few messages that follow one another, one a line (JSON has no line break of its own), and fits into a
+# page: a row for each would take longer than all the rest, and a damaged page costs no more than what lies in it.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS envelopes (
-    seq INTEGER PRIMARY KEY, at REAL NOT NULL, message_id TEXT NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL,
-    body BLOB NOT NULL
+    seq INTEGER PRIMARY KEY, count INTEGER NOT NULL, at REAL NOT NULL, message_ids TEXT NOT NULL, bodies BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS cursors (destination TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 """
-_INSERT = "INSERT INTO envelopes (seq, at, message_id, type, name, body) VALUES (?, ?, ?, ?, ?, ?)"
-_READ = "SELECT seq, at, message_id, type, name, body FROM envelopes WHERE seq > ? ORDER BY seq LIMIT ?"
+_ROW_BYTES = 3_900
+_ROWS_AT_ONCE = (32, 8, 1)
+_INSERTS = {
+    rows: "INSERT INTO envelopes VALUES " + ",".join(["(?,?,?,?,?)"] * rows)  # noqa: S608 - of constants
+    for rows in _ROWS_AT_ONCE
+}
+_READ = """
+SELECT seq, count, at, message_ids, bodies FROM envelopes
+WHERE seq >= coalesce((SELECT max(seq) FROM envelopes WHERE seq <= :next), :next) ORDER BY seq
+"""
+BACKLOG = """
+SELECT coalesce(sum(min(count, seq + count - 1 - :after)), 0), coalesce(sum(length(bodies)), 0), min(at)
+FROM envelopes WHERE seq + count - 1 > :after
+"""
 _BUSY_MILLISECONDS = 30
 
 
@@ -43,18 +56,54 @@ class SpoolError(InstrumentError):
     """The spool cannot be written or read now: a full or read-only disk, a locked or damaged file."""
 
 
-class Queued(NamedTuple):
-    """An envelope with its place in the queue.
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Envelopes that follow one another in a queue.
 
     Attributes:
-        seq: counts up from 1 in each spool.
-        at: when it was accepted, in seconds since 1970.
-        envelope: what is sent.
+        first: the place of the first; places count up from 1 in each spool.
+        at: when the first was accepted, in seconds since 1970.
+        envelopes: what is sent, at least one.
+        size: the bytes of their bodies.
     """
 
-    seq: int
+    first: int
     at: float
-    envelope: Envelope
+    envelopes: Sequence[Envelope]
+    size: int
+
+    @property
+    def last(self) -> int:
+        """The place of the last."""
+        return self.first + len(self.envelopes) - 1
+
+    def after(self, place: int) -> Stretch:
+        """Return what follows a place."""
+        return self if place < self.first else self._part(self.envelopes[place + 1 - self.first :], place + 1)
+
+    def until(self, place: int) -> Stretch:
+        """Return what comes up to a place."""
+        return self if place >= self.last else self._part(self.envelopes[: place + 1 - self.first], self.first)
+
+    def halves(self) -> tuple[Stretch, Stretch]:
+        """Return two of about the same length."""
+        middle = self.first + len(self.envelopes) // 2 - 1
+        return self.until(middle), self.after(middle)
+
+    def cut(self, limits: Limits) -> Stretch:
+        """Return the beginning that fits into one batch, and at least one envelope."""
+        count = min(len(self.envelopes), limits.count)
+        if self.size + count > limits.size:
+            size = 0
+            for number, envelope in enumerate(self.envelopes[:count]):
+                size += len(envelope.body) + 1
+                if size > limits.size:
+                    count = max(number, 1)
+                    break
+        return self.until(self.first + count - 1)
+
+    def _part(self, envelopes: Sequence[Envelope], first: int) -> Stretch:
+        return Stretch(first, self.at, envelopes, sum([len(each.body) for each in envelopes]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +140,7 @@ class Spool:
         self._connection = _connect(path, fsync=fsync)
         with self._errors():
             self._cursors: dict[str, int] = dict(self._connection.execute("SELECT destination, seq FROM cursors"))
-            last = self._connection.execute("SELECT max(seq) FROM envelopes").fetchone()[0] or 0
+            last = self._connection.execute("SELECT max(seq + count - 1) FROM envelopes").fetchone()[0] or 0
         self.last = max([last, *self._cursors.values()])
         """The place of the newest envelope."""
 
@@ -144,19 +193,29 @@ class Spool:
             lock.release()
             raise
 
-    def append(self, queued: Sequence[Queued]) -> None:
+    def append(self, stretch: Stretch) -> None:
         """Commit envelopes, all or none.
 
         Raises:
             SpoolError: nothing was committed.
         """
+        rows = list(_rows(stretch))
         with self._lock, self._errors():
-            if len(queued) == 1:
-                self._connection.execute(_INSERT, (queued[0].seq, queued[0].at, *queued[0].envelope))
+            if len(rows) == 1:
+                self._connection.execute(_INSERTS[1], rows[0])
             else:
                 with _transaction(self._connection):
-                    self._connection.executemany(_INSERT, [(seq, at, *envelope) for seq, at, envelope in queued])
-            self.last = queued[-1].seq
+                    self._insert(rows)
+            self.last = stretch.last
+
+    def _insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        # Each statement lets other threads run, and may wait for them: few statements for many rows.
+        done = 0
+        for at_once in _ROWS_AT_ONCE:
+            while len(rows) - done >= at_once:
+                values = [value for row in rows[done : done + at_once] for value in row]
+                self._connection.execute(_INSERTS[at_once], values)
+                done += at_once
 
     def check(self) -> None:
         """Look through the file for damage.
@@ -191,22 +250,24 @@ class Spool:
         """Return the place up to which a destination has everything."""
         return self._cursors.get(destination, 0)
 
-    def read(self, after: int, limits: Limits) -> list[Queued]:
-        """Return the next envelopes behind a place, as many as fit into one batch.
+    def read(self, after: int, limits: Limits) -> Stretch | None:
+        """Return the next envelopes behind a place, as many as fit into one batch; `None` where there are none.
 
         Raises:
             SpoolError: the file cannot be read.
         """
-        batch: list[Queued] = []
+        found: list[Stretch] = []
         size = 0
         with self._lock, self._errors():
-            for seq, at, *parts in self._connection.execute(_READ, (after, limits.count)):
-                envelope = Envelope(*parts)
-                size += len(envelope.body) + 1
-                if batch and size > limits.size:
+            for row in self._connection.execute(_READ, {"next": after + 1}):
+                stretch = stretch_of(row)
+                if stretch.last <= after:
+                    continue
+                if found and (stretch.first != found[-1].last + 1 or size > limits.size):
                     break
-                batch.append(Queued(seq, at, envelope))
-        return batch
+                found.append(stretch.after(after))
+                size += stretch.size
+        return joined(found).cut(limits) if found else None
 
     def advance(self, destination: str, seq: int, all_of: Sequence[str]) -> None:
         """Move a destination's cursor, and forget what every destination has.
@@ -224,7 +285,9 @@ class Spool:
             with _transaction(self._connection):
                 self._connection.execute("REPLACE INTO cursors VALUES (?, ?)", (destination, seq))
                 done = min(cursors.get(each, 0) for each in all_of)
-                self._connection.execute("DELETE FROM envelopes WHERE seq <= ?", (done,))
+                self._connection.execute(
+                    "DELETE FROM envelopes WHERE seq <= :done AND seq + count - 1 <= :done", {"done": done}
+                )
             self._cursors = cursors
 
     def backlog(self, after: int = 0) -> Backlog:
@@ -234,9 +297,7 @@ class Spool:
             SpoolError: the file cannot be read.
         """
         with self._lock, self._errors():
-            row = self._connection.execute(
-                "SELECT count(*), coalesce(sum(length(body)), 0), min(at) FROM envelopes WHERE seq > ?", (after,)
-            ).fetchone()
+            row = self._connection.execute(BACKLOG, {"after": after}).fetchone()
         return Backlog(*row)
 
     def close(self, *, remove: bool) -> None:
@@ -264,6 +325,31 @@ class Spool:
 
     def _errors(self) -> _Errors:
         return _Errors(self.path)
+
+
+def joined(stretches: Sequence[Stretch]) -> Stretch:
+    """Make one stretch of several that follow one another."""
+    if len(stretches) == 1:
+        return stretches[0]
+    envelopes = [envelope for each in stretches for envelope in each.envelopes]
+    return Stretch(stretches[0].first, stretches[0].at, envelopes, sum(each.size for each in stretches))
+
+
+def stretch_of(row: Sequence[Any]) -> Stretch:
+    """Return what a row holds."""
+    first, _, at, message_ids, bodies = row
+    lines = bodies.split(b"\n")
+    envelopes = [Envelope(*each) for each in zip(message_ids.split("\n"), lines, strict=True)]
+    return Stretch(first, at, envelopes, len(bodies) - len(lines) + 1)
+
+
+def _rows(stretch: Stretch) -> Iterator[tuple[Any, ...]]:
+    envelopes = stretch.envelopes
+    count = max(1, _ROW_BYTES * len(envelopes) // (stretch.size + 37 * len(envelopes)))
+    for start in range(0, len(envelopes), count):
+        part = envelopes[start : start + count]
+        ids = "\n".join([each.message_id for each in part])
+        yield stretch.first + start, len(part), stretch.at, ids, b"\n".join([each.body for each in part])
 
 
 _parents_connections: list[sqlite3.Connection] = []
