@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
+
+from pydantic_core import from_json
 
 from instrument.delivery.destination import Limits
 
@@ -41,7 +42,7 @@ class MemoryDestination:
     @property
     def messages(self) -> list[dict[str, Any]]:
         """The envelopes as they would be received."""
-        return [json.loads(envelope.body) for envelope in self.envelopes]
+        return [from_json(envelope.body) for envelope in self.envelopes]
 
     def send(self, batch: Sequence[Envelope]) -> None:
         """Keep a batch."""
