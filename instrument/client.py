@@ -14,7 +14,7 @@ from instrument import context
 from instrument.delivery.destination import network_blocked
 from instrument.delivery.envelope import check_message_id, encode_undeclared, encoder_of, tail
 from instrument.delivery.ledger import Ledger, Stats
-from instrument.errors import Reason, Refusal
+from instrument.errors import InstrumentError, Reason, Refusal
 from instrument.faults import Faults, ambient
 from instrument.messages import Alias, Group, Identify, Message, Page, Screen, SegmentTrack, Track
 from instrument.places import caller
@@ -248,13 +248,17 @@ class Client:
         try:
             _check_spec(spec, message)
             return Receipt(self._accept_late_or_not(message, extras))
-        except Refusal as refusal:
-            if refusal.reason is not Reason.DISABLED:
-                self.faults.report(refusal, f"{type(message).__name__}, sent at {caller()}")
-            return Receipt(None, refusal)
-        except Exception as error:  # noqa: BLE001 - the client never raises, whatever a message does
-            self.faults.report(error, f"{type(message).__name__}, sent at {caller()}")
+        except InstrumentError as error:
+            if not (isinstance(error, Refusal) and error.reason is Reason.DISABLED):
+                self.faults.report(error, f"{type(message).__name__}, sent at {caller()}")
             return Receipt(None, error)
+        except Exception as error:  # noqa: BLE001 - the client never raises, whatever a message does
+            # Its own text may hold what is in the message, and stays with the cause.
+            name = type(message).__name__
+            unread = Refusal(Reason.SOURCE_FAILED, f"{name}: reading it raised {type(error).__name__}")
+            unread.__cause__ = error
+            self.faults.report(unread, f"{name}, sent at {caller()}")
+            return Receipt(None, unread)
 
     def _accept_late_or_not(self, message: Message | SegmentTrack, extras: Extras) -> str:
         if not context.capture(perf_counter())[1]:

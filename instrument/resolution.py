@@ -16,6 +16,7 @@ from instrument.errors import BindingError, Reason, Refusal, nearest
 from instrument.expressions import Expression, collector, own
 from instrument.messages import declaration_of
 from instrument.missing import MISSING
+from instrument.validation import field_path, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -156,8 +157,9 @@ class MessagePlan:
         return MISSING, "default"
 
     def _invalid(self, error: ValidationError, call: Call) -> Refusal:
-        missing = [str(each["loc"][0]) for each in error.errors(include_url=False) if each["type"] == "missing"]
-        texts = [f"field {'.'.join(map(str, e['loc'])) or '?'!r}: {_told(e)}" for e in error.errors(include_url=False)]
+        details = [(field_path(self.model, each["loc"]), each) for each in error.errors(include_url=False)]
+        missing = {path[0] for path, each in details if len(each["loc"]) == 1 and each["type"] == "missing"}
+        texts = [f"field {'.'.join(path) or '?'!r}: {told(each)}" for path, each in details]
         texts += [
             f"for {each.name!r} were tried: {', '.join(each.tried)}" for each in self.fields if each.name in missing
         ]
@@ -375,10 +377,3 @@ def _identity(name: str, argument: Expression) -> Expression:
 
 def _default_text(info: FieldInfo) -> str:
     return f"{info.default_factory.__name__}()" if info.default_factory is not None else repr(info.default)
-
-
-def _told(error: Any) -> str:
-    """Tell one error of pydantic; the text of a user's own validator may hold the value, and is left out."""
-    if error["type"] in ("value_error", "assertion_error"):
-        return "its validator refused the value"
-    return str(error["msg"])

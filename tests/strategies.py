@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
+
+# A busy machine is no failure.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1
 """What JSON readers keep without loss: signed and unsigned integers of 64 bits."""
@@ -25,7 +30,11 @@ acronyms: SearchStrategy[str] = st.from_regex(r"[A-Z][A-Z0-9]{1,4}", fullmatch=T
 texts: SearchStrategy[str] = st.text(st.characters(codec="utf-8"), max_size=20)
 
 _scalars: SearchStrategy[Any] = (
-    st.none() | st.booleans() | st.integers(INT_MIN, INT_MAX) | st.floats(allow_nan=False, allow_infinity=False) | texts
+    st.none() | st.booleans() | st.integers(# A busy machine is no failure.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
+
+INT_MIN, INT_MAX) | st.floats(allow_nan=False, allow_infinity=False) | texts
 )
 
 # Small, so that no example comes near Segment's limit of 32 KiB.

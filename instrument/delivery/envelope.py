@@ -12,7 +12,7 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from instrument.messages import Declaration, SegmentTrack
     from instrument.stamps import Stamp
+T = TypeVar("T")
+
 
 MAX_BYTES = 32 << 10
 """Segment's limit for one message, in bytes."""
@@ -129,7 +131,9 @@ def _compile(model: type[Message]) -> Encode:
             if loose:
                 check_numbers(payload)
             ids = encode_ids(message)
-        except (ValueError, RecursionError) as error:
+        except Refusal:
+            raise
+        except Exception as error:  # noqa: BLE001 - a value of the user's may raise anything
             raise Refusal(Reason.NOT_SERIALIZABLE, f"{name or kind}: {_why(error)}") from None
         body = template % (ids, payload, message_id.encode(), timestamp.encode(), end)
         if len(body) > MAX_BYTES:
@@ -308,17 +312,10 @@ def _parts(value: Any, field: str) -> Iterable[object]:
     if isinstance(value, (list, tuple, set, frozenset)):
         return several
     if isinstance(value, BaseModel):
-        return (_dumped(value, field),)
+        return (_said(lambda: value.model_dump(warnings=False), field),)
     if is_dataclass(value) and not isinstance(value, type):
         return [getattr(value, each.name) for each in dataclass_fields(value)]
     return ()
-
-
-def _dumped(model: BaseModel, field: str) -> object:
-    try:
-        return model.model_dump(warnings=False)
-    except (ValueError, RecursionError) as error:
-        raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: {_why(error)}") from None
 
 
 def _id_text(name: str, value: object) -> str:
@@ -334,16 +331,25 @@ def _id_text(name: str, value: object) -> str:
 
 
 def _checked_json(value: object, field: str) -> bytes:
-    check_jsonable(value, field)
-    payload = _json(value, field)
-    check_numbers(payload)
-    return payload
+    def checked() -> bytes:
+        check_jsonable(value, field)
+        payload = to_json(value)
+        check_numbers(payload)
+        return payload
+
+    return _said(checked, field)
 
 
 def _json(value: object, field: str) -> bytes:
     try:
-        return to_json(value)
-    except (ValueError, RecursionError) as error:
+    return _said(lambda: to_json(value), field)
+
+
+def _said(say: Callable[[], T], field: str) -> T:
+        return say()
+    except Refusal:
+        raise
+    except Exception as error:  # noqa: BLE001 - a value of the user's may raise anything
         raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: {_why(error)}") from None
 
 
