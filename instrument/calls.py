@@ -24,6 +24,8 @@ class Outcome(str, Enum):
     CANCELLED = "cancelled"
     ABANDONED = "abandoned"
     """A generator that was closed before it was exhausted."""
+    DIVERTED = "diverted"
+    """It raised what its framework uses as control flow: a redirect, a retry, an exit without an error."""
 
 
 class NoResultError(AttributeError):

@@ -261,13 +261,17 @@ class Client:
             return Receipt(None, unread)
 
     def _accept_late_or_not(self, message: Message | SegmentTrack, extras: Extras) -> str:
-        if not context.capture(perf_counter())[1]:
+        frame, late = context.capture(perf_counter())
+        of_request = None if frame is None else frame.context
+        if not (late or of_request):
             return self.accept(message, **extras)
-        if self.settings.late == "refuse":
+        if late and self.settings.late == "refuse":
             raise Refusal(Reason.LATE, f"{type(message).__name__}: it was sent after its request scope was closed")
         marked = extras.copy()
-        marked["context"] = {**(extras.get("context") or {}), "instrument": {"late": True}}
-        return self.accept(message, late=True, **marked)
+        marked["context"] = {**(of_request or {}), **(extras.get("context") or {})}
+        if late:
+            marked["context"]["instrument"] = {"late": True}
+        return self.accept(message, late=late, **marked)
 
     def _disabled(self) -> Refusal:
         self.tell_disabled()

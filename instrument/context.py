@@ -21,10 +21,10 @@ from instrument.errors import InstrumentWarning, Reason, Refusal, ScopeError, ne
 from instrument.faults import ambient
 from instrument.missing import MISSING
 from instrument.places import caller
-from instrument.scopes import Scope, scope_names
+from instrument.scopes import Scope, is_scope_name, scope_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
     from types import TracebackType
 
     from typing_extensions import ParamSpec
@@ -45,10 +45,12 @@ class Frame:
         opener: the entry that opened it.
         values: by field name; a field is assigned once.
         conflicts: fields that were given two different values, and can no longer be trusted.
+        context: what Segment's context has of the request, for every message that belongs to it.
+        failing: the statuses of HTTP that count as failures; `None` where no entry point has said.
         closed_at: when the frame was left, on the clock of `time.perf_counter`; infinity while it is open.
     """
 
-    __slots__ = ("around", "closed_at", "conflicts", "opener", "parent", "values")
+    __slots__ = ("around", "closed_at", "conflicts", "context", "failing", "opener", "parent", "values")
 
     def __init__(self, values: dict[str, Any], parent: Frame | None, around: Frame | None, opener: Entry) -> None:
         self.values = values
@@ -56,6 +58,8 @@ class Frame:
         self.around = around
         self.opener = opener
         self.conflicts: set[str] = set()
+        self.context: Mapping[str, Any] | None = None if parent is None else parent.context
+        self.failing: Container[int] | None = None if parent is None else parent.failing
         self.closed_at: float = inf
 
     def nearest_open(self) -> Frame | None:
@@ -137,13 +141,24 @@ class Entry:
     Args:
         values: by field name.
         inherit: whether fields that the frame lacks are read from the frame around it.
+        context: what Segment's context has of the request; without it, that of the frame around.
+        failing: the statuses of HTTP that count as failures; without them, those of the frame around.
     """
 
-    __slots__ = ("_frames", "_inherit", "_values")
+    __slots__ = ("_context", "_failing", "_frames", "_inherit", "_values")
 
-    def __init__(self, values: Mapping[str, Any], *, inherit: bool) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        *,
+        inherit: bool,
+        context: Mapping[str, Any] | None = None,
+        failing: Container[int] | None = None,
+    ) -> None:
         self._values = dict(values)
         self._inherit = inherit
+        self._context = context
+        self._failing = failing
         self._frames: list[Frame] = []
         """Those that are open."""
 
@@ -156,6 +171,10 @@ class Entry:
         _warn_of_a_leaking_generator()
         around = _open_frame()
         frame = Frame(dict(self._values), around if self._inherit else None, around, opener=self)
+        if self._context is not None:
+            frame.context = self._context
+        if self._failing is not None:
+            frame.failing = self._failing
         self._frames.append(frame)
         _current.frame = frame
         return frame
@@ -233,7 +252,10 @@ class RequestScope:
 
     def snapshot(self) -> Entry:
         """Take the values of this moment, to enter again in another thread: `with snapshot:`."""
-        return Entry(self.values(), inherit=False)
+        frame = _open_frame()
+        if frame is None:
+            return Entry({}, inherit=False)
+        return Entry(self.values(), inherit=False, context=frame.context, failing=frame.failing)
 
     def values(self) -> dict[str, Any]:
         """Return every field that is set, by name."""
@@ -293,10 +315,24 @@ def _checked(scope: Scope | None, fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
+def checked_fields(given: Scope | Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the fields that are set in what an entry point was given, by name.
+
+    Raises:
+        ScopeError: in strict mode, a name that no declared scope has.
+    """
+    return _checked(given, {}) if isinstance(given, Scope) else _checked(None, given or {})
+
+
+def current_frame() -> Frame | None:
+    """Return the innermost frame that is open."""
+    return _open_frame()
+
+
 def _known(name: str) -> bool:
-    known = scope_names()
-    if name in known:
+    if is_scope_name(name):
         return True
+    known = scope_names()
     _report(
         f"request_scope: no declared scope has a field {name!r}{nearest(name, known)}. "
         f"The fields are: {', '.join(sorted(known))}."

@@ -12,6 +12,7 @@ from instrument.context import capture
 from instrument.delivery.envelope import PLAIN_TAIL
 from instrument.errors import Reason, Refusal
 from instrument.handlers import Nature
+from instrument.outcomes import judges_of_errors, judges_of_results
 from instrument.resolution import Moment, compile_message
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class Instrumentation:
             Exception: in strict mode, and where the handler has not raised: what went wrong.
         """
         try:
-            if not (call.late or client.debug or plan.read_id):
+            frame = call.frame
+            if not (call.late or client.debug or plan.read_id or (frame is not None and frame.context)):
                 # The short way of most messages: whatever is in its way, the careful one meets again, and says so.
                 message = plan.validate(plan.collect(call))
                 client.transport.put(plan.encode(message, client.next_stamp(), PLAIN_TAIL), message)  # type: ignore[union-attr]
@@ -84,7 +86,9 @@ class Instrumentation:
         notes: dict[str, Any] = {"late": True} if call.late else {}
         if client.debug:
             notes |= {"provenance": origins, "handler": self.handler.name, "place": str(self.handler.place)}
-        context = {"instrument": notes} if notes else None
+        context = dict(call.frame.context or {}) if call.frame is not None else {}
+        if notes:
+            context["instrument"] = notes
         client.accept(message, message_id=plan.message_id(call), context=context, late=call.late)
 
 
@@ -157,7 +161,7 @@ class Run(Call):
         if error is None and self.postponed:
             return
         self.ended = perf_counter()
-        if error is None and instrumentation.failed_if is None:
+        if error is None and instrumentation.failed_if is None and type(self.returned) in _UNJUDGED:
             self.outcome = Outcome.SUCCESS
             plan = instrumentation.success
         else:
@@ -168,7 +172,7 @@ class Run(Call):
             instrumentation.emit(plan, self, self._client)
 
     def _plan_of_failure(self) -> MessagePlan | None:
-        if self.outcome is Outcome.ABANDONED or _is_normal_exit(self.error):
+        if self.outcome is Outcome.ABANDONED or self.outcome is Outcome.DIVERTED:
             return None
         return self._instrumentation.failure
 
@@ -185,10 +189,22 @@ class Run(Call):
             return Outcome.ABANDONED
         if isinstance(error, _CANCELLED):
             return Outcome.CANCELLED
-        by_default = Outcome.SUCCESS if error is None else Outcome.FAILURE
+        by_default = self._outcome_by_framework() or (Outcome.SUCCESS if error is None else Outcome.FAILURE)
         if self._instrumentation.failed_if is None or not isinstance(error, (Exception, type(None))):
             return by_default
         return self._judged(self._instrumentation.failed_if, by_default)
+
+    def _outcome_by_framework(self) -> Outcome | None:
+        error = self.error
+        judge = judges_of_results.of(type(self.returned)) if error is None else judges_of_errors.of(type(error))
+        if judge is None:
+            return None
+        try:
+            return judge(self.returned if error is None else error, self)
+        except Exception as raised:  # noqa: BLE001 - as for a predicate
+            where = f"{self.handler.name} ({self.handler.place}), the rule of its framework for how it ended"
+            self._client.faults.report(raised, where, handler_raised=error is not None)
+            return None
 
     def _judged(self, failed_if: FailedIf, by_default: Outcome) -> Outcome:
         try:
@@ -201,9 +217,6 @@ class Run(Call):
             return by_default
 
 
+_UNJUDGED = judges_of_results.unknown
 _GENERATORS = (Nature.GENERATOR, Nature.ASYNC_GENERATOR)
 _CANCELLED = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt)
-
-
-def _is_normal_exit(error: BaseException | None) -> bool:
-    return isinstance(error, SystemExit) and error.code in (None, 0)

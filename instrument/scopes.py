@@ -35,3 +35,8 @@ class Scope(Declared, abstract=True):
 def scope_names() -> frozenset[str]:
     """Name every field that some declared scope has: what a request scope may hold."""
     return frozenset(_NAMES)
+
+
+def is_scope_name(name: str) -> bool:
+    """Whether some declared scope has a field of this name."""
+    return name in _NAMES
