@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from instrument.core_schemas import INT_RANGE, custom_serialized, has_own_output, open_fields
 from instrument.errors import Reason, Refusal
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 
     from instrument.messages import Declaration, SegmentTrack
     from instrument.stamps import Stamp
-T = TypeVar("T")
 
+T = TypeVar("T")
 
 MAX_BYTES = 32 << 10
 """Segment's limit for one message, in bytes."""
@@ -69,7 +68,7 @@ class Envelope(NamedTuple):
     def name(self) -> str:
         """The name of the event, page or screen; empty where the call has none."""
         match = _HEAD.match(self.body)
-        return "" if match is None or match[2] is None else str(json.loads(match[2]))
+        return "" if match is None or match[2] is None else str(from_json(match[2]))
 
 
 def tail(context: Mapping[str, Any] | None, integrations: Mapping[str, Any] | None) -> bytes:
@@ -259,6 +258,8 @@ def check_numbers(payload: bytes) -> None:
         Refusal: it does.
     """
     if b"NaN" in payload or b"Infinity" in payload or _LONG_NUMBER.search(payload):
+        import json  # noqa: PLC0415 - only a payload that looks wrong needs it
+
         json.loads(payload, parse_int=_check_int, parse_constant=_refuse_constant)
 
 
@@ -341,11 +342,11 @@ def _checked_json(value: object, field: str) -> bytes:
 
 
 def _json(value: object, field: str) -> bytes:
-    try:
     return _said(lambda: to_json(value), field)
 
 
 def _said(say: Callable[[], T], field: str) -> T:
+    try:
         return say()
     except Refusal:
         raise
