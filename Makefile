@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test lint types layers pytest demo bench clean
+.PHONY: test lint types layers pytest demo bench faults clean
 
 test: lint types layers pytest
 
@@ -25,6 +25,9 @@ demo: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks
+
+faults: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.faults
 
 $(VENV)/.installed: pyproject.toml tools/make_venv.sh
 	sh tools/make_venv.sh $(PYTHON) $(VENV)

@@ -96,7 +96,9 @@ def _building(client: Client) -> Handler:
 
 
 def _building_by_segment(track: SegmentTrack) -> Handler:
-    def build(project_id: int, user: _User, stack_name: str, *, validate_apply_v2: bool, message: str, logs: str) -> int:
+    def build(
+        project_id: int, user: _User, stack_name: str, *, validate_apply_v2: bool, message: str, logs: str
+    ) -> int:
         track(
             user_id=USER_ID,
             event="Stack Build Failure",

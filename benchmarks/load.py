@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter, sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.measuring import quantile
 
@@ -111,25 +111,26 @@ def run(load: Load, directory: Path) -> Measured:
 
 
 class _Ages:
-    """Notes when each message was committed, around the spool's own method: nothing public tells."""
+    """Notes when messages are counted as spooled, which is right after their commit."""
 
     def __init__(self) -> None:
-        from instrument.delivery.spool import Spool  # noqa: PLC0415 - only where our client runs
+        from instrument.delivery.ledger import Ledger  # noqa: PLC0415 - only where our client runs
 
         self.returned: list[float] = []
-        self.committed: list[tuple[int, float]] = []
-        append = Spool.append
+        self._committed: list[tuple[int, float]] = []
+        count = Ledger.count
 
-        def noting(spool: Spool, queued: Any) -> None:
-            append(spool, queued)
-            self.committed.append((queued[-1].seq, perf_counter()))
+        def noting(ledger: Ledger, what: str, number: int = 1) -> None:
+            count(ledger, what, number)
+            if what == "spooled":
+                self._committed.append((number, perf_counter()))
 
-        Spool.append = noting  # type: ignore[method-assign]
+        Ledger.count = noting  # type: ignore[method-assign,assignment]
 
     def ages(self) -> list[float]:
         ages: list[float] = []
-        for last, at in self.committed:
-            ages += [max(0.0, at - returned) for returned in self.returned[len(ages) : last]]
+        for number, at in self._committed:
+            ages += [max(0.0, at - returned) for returned in self.returned[len(ages) : len(ages) + number]]
         return ages
 
 
@@ -166,8 +167,11 @@ def _snowplow(load: Load, _: Path) -> tuple[Emit, Flush, AbstractContextManager[
     import logging  # noqa: PLC0415
     from contextlib import nullcontext  # noqa: PLC0415
 
-    from snowplow_tracker import AsyncEmitter, SelfDescribing, SelfDescribingJson, Tracker  # noqa: PLC0415
+    from snowplow_tracker.emitters import AsyncEmitter  # noqa: PLC0415
+    from snowplow_tracker.events.self_describing import SelfDescribing  # noqa: PLC0415
+    from snowplow_tracker.self_describing_json import SelfDescribingJson  # noqa: PLC0415
     from snowplow_tracker.subject import Subject  # noqa: PLC0415
+    from snowplow_tracker.tracker import Tracker  # noqa: PLC0415
 
     logging.getLogger("snowplow_tracker.emitters").setLevel(logging.ERROR)
     address = load.url.removeprefix("http://")

@@ -32,16 +32,14 @@ def interleaved(sides: Mapping[str, Callable[[], float]], repetitions: int) -> S
     """Measure every side in turn, in the opposite order every other time."""
     figures: dict[str, list[float]] = {name: [] for name in sides}
     for repetition in range(repetitions):
-        names = list(sides) if repetition % 2 == 0 else list(reversed(sides))
+        names = list(sides) if repetition % 2 == 0 else list(sides)[::-1]
         for name in names:
             gc.collect()
             figures[name].append(sides[name]())
     return Samples(figures)
 
 
-def seconds_a_call(
-    call: Callable[[int], object], calls: int, clock: Callable[[], int] = perf_counter_ns
-) -> float:
+def seconds_a_call(call: Callable[[int], object], calls: int, clock: Callable[[], int] = perf_counter_ns) -> float:
     """Return the seconds that one call takes, of so many in a row.
 
     Args:

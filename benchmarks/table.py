@@ -32,7 +32,7 @@ class Bar:
 
     def __str__(self) -> str:
         sign = "≤" if self.most else "≥"
-        return f"{sign} {_number(self.value)}" + ("×" if self.kind == "ratio" else "")
+        return f"{sign} {_number(self.value)}" + ("x" if self.kind == "ratio" else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,9 @@ class Result:
         """Return the row for the table."""
         return [
             self.what,
-            "–" if self.theirs is None else f"{_number(self.theirs)} {self.unit}",
+            "-" if self.theirs is None else f"{_number(self.theirs)} {self.unit}",
             f"{_number(self.ours)} {self.unit}",
-            "–" if self.ratio is None else f"{self.ratio:.2f}×",
+            "-" if self.ratio is None else f"{self.ratio:.2f}x",
             "" if self.bar is None else str(self.bar),
             {None: "", True: "yes", False: "NO"}[self.met],
         ]

@@ -43,7 +43,9 @@ def full_speed(messages: int, repetitions: int) -> Iterator[Result]:
     with CollectorProcess() as collector:
         runs = _interleaved(loads, repetitions, collector.url, lambda: collector.stats()["unique"])
 
-    def row(what: str, unit: str, figure: Callable[[Measured], float], bar: Bar | None, ours: str = "batched") -> Result:
+    def row(
+        what: str, unit: str, figure: Callable[[Measured], float], bar: Bar | None, ours: str = "batched"
+    ) -> Result:
         return Result(what, unit, _median(runs["segment"], figure), _median(runs[ours], figure), bar)
 
     yield row("under load: a call", "µs", lambda run: run.caller, Bar(1 / 6))

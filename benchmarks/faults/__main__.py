@@ -49,7 +49,7 @@ class Run:
         return [
             self.row.name,
             self.case.client,
-            self.case.durability or "–",
+            self.case.durability or "-",
             *(f"{each:,}" for each in (outcome.sent, outcome.refused, outcome.delivered, outcome.lost)),
             "" if oldest is None else " / ".join(f"{each * 1e3:.1f}" for each in oldest),
             *(f"{each:,}" for each in (outcome.repeated, outcome.dead)),
@@ -77,21 +77,21 @@ def main() -> None:
     options = parser.parse_args()
     chosen = [each for each in ROWS if not options.only or any(words in each.name for words in options.only)]
     runs: list[Run] = []
-    for each in chosen:
-        missing = each.needs()
+    for row in chosen:
+        missing = row.needs()
         if missing:
-            print(f"skipped: {each.name}: {missing}")
+            print(f"skipped: {row.name}: {missing}")
             continue
-        for case in each.cases:
+        for case in row.cases:
             if not options.case or (case.durability or case.client) in options.case:
-                runs.append(run(each, case, Size(quick=options.quick)))
+                runs.append(run(row, case, Size(quick=options.quick)))
                 sys.stderr.write(".")
                 sys.stderr.flush()
     sys.stderr.write("\n")
     print(aligned(HEADINGS, [each.cells() for each in runs], left=3))
     print("\n`oldest lost`: age when its process was killed, p50 / p99 / maximum of the runs that lost any.")
-    for each in runs:
-        print(*each.remarks(), sep="\n", end="\n" if list(each.remarks()) else "")
+    for line in (line for each in runs for line in each.remarks()):
+        print(line)
     if options.json is not None:
         options.json.write_text(json.dumps([_document(each) for each in runs], indent=2) + "\n", encoding="utf-8")
     sys.exit(any(each.unmet for each in runs))

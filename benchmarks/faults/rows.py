@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from benchmarks.collecting import ENVIRONMENT
-from benchmarks.faults.row import BATCHED, DURABLE, EVERY, MEMORY, SEGMENT, SYNC, row
+from benchmarks.faults.row import BATCHED, EVERY, SYNC, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -155,7 +155,7 @@ def _needs_root() -> str:
 def full_disk(scene: Scene) -> Outcome:
     with _small_disk(scene.spool_dir):
         scene.collector.stop()
-        sender = scene.sender(messages=scene.size(20_000, 10_000)).go().sent()
+        sender = scene.sender(messages=scene.size(50_000, 20_000)).go().sent()
         scene.collector.start()
         sender.end()
         scene.recover()
@@ -236,7 +236,7 @@ def _corrupted(scene: Scene, messages: int, which: Callable[[Path], Path]) -> Ou
 
 @contextmanager
 def _small_disk(directory: Path) -> Iterator[None]:
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(directory)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(directory)], check=True)
     try:
         yield
     finally:
@@ -284,6 +284,3 @@ def _requested(port: int, requests: int) -> int:
     for client in clients:
         client.join()
     return answers.count(200)
-
-
-__all__ = ["DURABLE", "MEMORY", "SEGMENT"]

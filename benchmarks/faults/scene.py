@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from benchmarks.faults.row import Outcome
 from benchmarks.measuring import quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from typing_extensions import Self
 
@@ -272,15 +271,18 @@ class Scene:
 
 
 def _longest(records: list[Record]) -> tuple[float, float]:
-    """Return the longest first call of a process, and the longest of all others."""
-    firsts: dict[int, float] = {}
-    others = 0.0
+    """Return the longest first call of a process, and the longest of all others.
+
+    What other threads call while the first call has not returned is a first call too.
+    """
+    returned: dict[int, float] = {}
+    first = others = 0.0
     for record in records:
-        if record.run in firsts:
-            others = max(others, record.took)
+        if record.at - record.took <= returned.setdefault(record.run, record.at):
+            first = max(first, record.took)
         else:
-            firsts[record.run] = record.took
-    return max(firsts.values(), default=0.0), others
+            others = max(others, record.took)
+    return first, others
 
 
 def staged(case: Case, size: Size) -> Scene:
