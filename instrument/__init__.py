@@ -4,7 +4,7 @@ from instrument.bindings import Binding, Source
 from instrument.calls import Call, Outcome
 from instrument.client import Client, Receipt, configure, default_client
 from instrument.context import RequestScope, request_scope
-from instrument.decorators import aliases, emitting, groups, identifies, pages, screens, tracks
+from instrument.decorators import SpecDecorator, aliases, emitting, groups, identifies, pages, screens, tracks
 from instrument.delivery.destination import Destination, Held, Limits, Rejected, Unavailable
 from instrument.delivery.destinations.jsonl import JsonLinesDestination
 from instrument.delivery.destinations.memory import MemoryDestination
@@ -28,6 +28,7 @@ from instrument.messages import (
     Page,
     Screen,
     SegmentTrack,
+    Spec,
     Track,
     declared_messages,
 )
@@ -64,6 +65,8 @@ __all__ = [
     "Screen",
     "SegmentTrack",
     "Source",
+    "Spec",
+    "SpecDecorator",
     "Stats",
     "Track",
     "Unavailable",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType, UnionType
 from typing import (
     TYPE_CHECKING,
@@ -36,9 +36,7 @@ if TYPE_CHECKING:
 
     from instrument.places import Place
 
-_WIRE_IDS = MappingProxyType(
-    {"user_id": "userId", "anonymous_id": "anonymousId", "group_id": "groupId", "previous_id": "previousId"}
-)
+_IDENTITY_KEYS = MappingProxyType({"user_id": "userId", "anonymous_id": "anonymousId"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +47,13 @@ class Spec:
         type: the value of the key `type`.
         payload: the key that holds the fields which are no ids; `None` where the call has none.
         name_key: the key that holds the name which comes from the class; `None` where the call has none.
-        own_ids: the ids that the call has besides the identity, by field name.
+        own_ids: the ids that the call has besides the identity: by field name, the key.
     """
 
     type: str
     payload: Literal["properties", "traits"] | None
     name_key: Literal["event", "name"] | None = None
-    own_ids: tuple[str, ...] = ()
+    own_ids: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +187,7 @@ class Group(_WithTraits, abstract=True):
     https://segment.com/docs/connections/spec/group/
     """
 
-    __segment_spec__ = Spec("group", "traits", own_ids=("group_id",))
+    __segment_spec__ = Spec("group", "traits", own_ids={"group_id": "groupId"})
 
     group_id: str | int | UUID
 
@@ -241,7 +239,7 @@ class Alias(Message, abstract=True):
     https://segment.com/docs/connections/spec/alias/
     """
 
-    __segment_spec__ = Spec("alias", None, own_ids=("previous_id",))
+    __segment_spec__ = Spec("alias", None, own_ids={"previous_id": "previousId"})
 
     previous_id: str | int | UUID
 
@@ -337,8 +335,8 @@ def _name(message: Message) -> str | None:
 
 
 def _declare(cls: type[Message]) -> Declaration:
-    spec = cls.__segment_spec__
-    ids = {name: _WIRE_IDS[name] for name in (*IDENTITY, *spec.own_ids) if name in cls.model_fields}
+    spec = _spec_of(cls)
+    ids = {name: key for name, key in {**_IDENTITY_KEYS, **spec.own_ids}.items() if name in cls.model_fields}
     _check_identity(cls, spec)
     _check_payload(cls, spec, ids)
     return Declaration(
@@ -349,6 +347,17 @@ def _declare(cls: type[Message]) -> Declaration:
         scope_fields=frozenset(_scope_fields(cls)),
         at=cls.__declared_at__,
     )
+
+
+def _spec_of(cls: type[Message]) -> Spec:
+    spec: Spec | None = getattr(cls, "__segment_spec__", None)
+    if spec is None:
+        raise DeclarationError(
+            f"{cls.__declared_at__}: {cls.__name__}: a message is one of Track, Identify, Group, Page, "
+            "Screen and Alias. Inherit from one of them; for a spec of your own, give an abstract class a "
+            "`__segment_spec__`."
+        )
+    return spec
 
 
 def _declared_name(cls: type[Message], spec: Spec) -> str | None:
@@ -396,9 +405,9 @@ def _check_payload(cls: type[Message], spec: Spec, ids: Mapping[str, str]) -> No
 
 
 def _payload_keys(cls: type[Message], ids: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for name, field in cls.model_fields.items():
+    for name, info in cls.model_fields.items():
         if name not in ids:
-            yield name, field.serialization_alias or field.alias or name
+            yield name, info.serialization_alias or info.alias or name
     for name, computed in cls.model_computed_fields.items():
         yield name, computed.alias or name
 

@@ -25,9 +25,11 @@ from instrument import (
     Scope,
     Screen,
     SegmentTrack,
+    Spec,
     Track,
     __version__,
     declared_messages,
+    emitting,
 )
 from instrument.messages import declaration_of, registry
 from instrument.testing import FixedStamps, recording
@@ -807,3 +809,27 @@ class TestSegmentTrackObjects:
         with recording(strict=False) as tracked:
             receipt = tracked.client.page(Raw())  # type: ignore[arg-type]
         assert str(receipt.error) == "client.page takes an instance of a declared Page, not Raw"
+
+
+class TestSpecsOfOnesOwn:
+    """A new spec is a message class with the shape of its call."""
+
+    def test_ids_of_its_own_have_the_keys_that_it_gives(self, tracked: Recorder, isolated: None) -> None:
+        class Survey(Message, abstract=True):
+            __segment_spec__ = Spec("survey", "properties", own_ids={"survey_id": "surveyId"})
+
+            survey_id: int
+
+        class Answered(Survey, AccountScope):
+            score: int
+
+        with emitting(Answered, user_id=7, survey_id=3, score=5):
+            pass
+        assert json.loads(tracked.envelopes[0].body)["surveyId"] == "3"
+        assert json.loads(tracked.envelopes[0].body)["properties"] == {"score": 5}
+
+    def test_a_message_without_a_shape_is_an_error(self, isolated: None) -> None:
+        with pytest.raises(DeclarationError, match=r": Shapeless: a message is one of Track, Identify, Group, Page"):
+
+            class Shapeless(Message, AccountScope):
+                pass
