@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_state_path
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -22,10 +22,17 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="INSTRUMENT_", frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True
+        env_prefix="INSTRUMENT_",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
     )
 
-    write_key: str | None = Field(default=None, validation_alias=AliasChoices("write_key", "SEGMENT_CLIENT_KEY"))
+    write_key: str | None = Field(
+        default=None, validation_alias=AliasChoices("write_key", "SEGMENT_CLIENT_KEY"), repr=False
+    )
     """Segment's write key; without one and without destinations, the client is disabled."""
     host: str | None = None
     """The base address of Segment's HTTP API; by default Segment's own."""
@@ -61,7 +68,7 @@ class Settings(BaseSettings):
     """By protocol, as for requests."""
     oauth_client_id: str | None = None
     """With the next two: authenticate by OAuth instead of the write key."""
-    oauth_client_key: str | None = None
+    oauth_client_key: str | None = Field(default=None, repr=False)
     """The private key, in PEM."""
     oauth_key_id: str | None = None
     """The id of the key."""
@@ -69,6 +76,18 @@ class Settings(BaseSettings):
     """The base address of the OAuth server."""
     oauth_scope: str = "tracking_api:write"
     """The scope of the token."""
+
+    @field_validator("write_key")
+    @classmethod
+    def _no_empty_key(cls, key: str | None) -> str | None:
+        return (key or "").strip() or None
+
+    @field_validator("destinations")
+    @classmethod
+    def _only_destinations(cls, destinations: Sequence[Any] | None) -> Sequence[Any] | None:
+        if not all(callable(getattr(each, "send", None)) for each in destinations or ()):
+            raise ValueError("a destination has a method `send`")
+        return destinations
 
     @property
     def spool_root(self) -> Path:
