@@ -4,19 +4,39 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
 
+from instrument.delivery.said import Said
 from instrument.delivery.salvage import salvage
-from instrument.delivery.spool import Spool, SpoolError, spool_files
+from instrument.delivery.spool import Spool, SpoolDamaged, SpoolError, lock_of, spool_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
     from pathlib import Path
 
 log = logging.getLogger("instrument")
 
 _EVERY = 10.0
 """Seconds between two looks."""
+_MOST = 4
+"""How many spools are open at a time: a process that dies again and again leaves many, and descriptors are few."""
+
+
+class Heir(Protocol):
+    """Who sends what dead processes left."""
+
+    def inherit(self, spool: Spool) -> None:
+        """Send what is in a spool, and tell of each destination that has everything."""
+        ...
+
+    def renounce(self, spool: Spool) -> None:
+        """Send nothing more of a spool."""
+        ...
+
+    def lost(self, number: int) -> None:
+        """So many messages could not be saved of a damaged file."""
+        ...
 
 
 class Adoption:
@@ -24,37 +44,128 @@ class Adoption:
 
     Args:
         directory: where they lie.
-        adopted: called with each spool that is ours now.
+        destinations: the names of those that their envelopes go to.
+        heir: who sends them.
         fsync: as for `Spool`.
     """
 
-    def __init__(self, directory: Path, adopted: Callable[[Spool], None], *, fsync: bool) -> None:
+    def __init__(self, directory: Path, destinations: Sequence[str], heir: Heir, *, fsync: bool) -> None:
         self._directory = directory
-        self._adopted = adopted
+        self._destinations = destinations
+        self._heir = heir
         self._fsync = fsync
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="instrument-adoption", daemon=True)
+        self._said = Said(log)
+        self._left: set[Path] = set()
+        self._unfinished: dict[Spool, set[str]] = {}
+        """What is adopted now, and which destinations do not have all of it."""
+        self._lock = threading.RLock()
+        self._stopped = False
+        self._look_now = threading.Event()
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        with suppress(RuntimeError):  # no thread can be had: another process will look
+            threading.Thread(target=self._run, name="instrument-adoption", daemon=True).start()
+
+    def hurry(self) -> None:
+        """Look now."""
+        self._look_now.set()
+
+    @property
+    def spools(self) -> Sequence[Spool]:
+        """What is adopted now."""
+        with self._lock:
+            return tuple(self._unfinished)
+
+    def finished(self, destination: str, spool: Spool) -> None:
+        """Take note that a destination has everything; when the last one has, the file is removed."""
+        with self._lock:
+            names = self._unfinished.get(spool, set())
+            names.discard(destination)
+            if names or self._unfinished.pop(spool, None) is None:
+                return
+        others = [name for name, seq in spool.cursors.items() if name not in self._destinations and seq < spool.last]
+        if others:
+            self._left.add(spool.path)
+            self._said.warn("others", "%s is left for a process that sends to %s.", spool.path, " and ".join(others))
+        spool.close(remove=not others)
+        self.hurry()
+
+    def give_back(self, spool: Spool) -> None:
+        """Leave a spool that cannot be read to the next look, at which it is checked."""
+        with self._lock:
+            if self._unfinished.pop(spool, None) is None:
+                return
+        self._heir.renounce(spool)
+        spool.close(remove=False)
 
     def stop(self) -> None:
         """Look no more."""
-        self._stopped.set()
+        with self._lock:
+            self._stopped = True
+        self.hurry()
+
+    def give_all_back(self) -> None:
+        """Leave to others what is not finished."""
+        for spool in self.spools:
+            self.give_back(spool)
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
-            self._look()
-            self._stopped.wait(_EVERY)
+        while not self._stopped:
+            self._look_now.clear()
+            try:
+                self._look()
+            except Exception as error:  # noqa: BLE001 - the next look may fare better
+                self._said.warn("look", "looking into %s raised %s.", self._directory, type(error).__name__)
+            self._look_now.wait(_EVERY)
 
     def _look(self) -> None:
         for path in spool_files(self._directory):
-            if self._stopped.is_set():
+            if self._stopped or len(self._unfinished) >= _MOST:
                 return
-            try:
-                spool = Spool.adopt(path, fsync=self._fsync)
-            except SpoolError as error:
-                spool = salvage(path, error, fsync=self._fsync)
-            if spool is not None:
-                self._adopted(spool)
+            if path not in self._left:
+                self._take_over(path)
+
+    def _take_over(self, path: Path) -> None:
+        try:
+            spool, lost = adopted(path, self._destinations, fsync=self._fsync)
+        except SpoolError as error:
+            self._said.warn("adopt", "%s. What lies in it waits.", error)
+            return
+        if lost:
+            self._heir.lost(lost)
+        if spool is not None:
+            self._hand_over(spool)
+
+    def _hand_over(self, spool: Spool) -> None:
+        with self._lock:
+            stopped = self._stopped
+            if not stopped:
+                self._unfinished[spool] = set(self._destinations)
+        if stopped:
+            spool.close(remove=False)
+        else:
+            self._heir.inherit(spool)
+
+
+def adopted(path: Path, destinations: Sequence[str], *, fsync: bool) -> tuple[Spool | None, int]:
+    """Take over a spool if its process has died, or what can be saved of it if it is damaged.
+
+    Returns:
+        The spool, or `None` where its process lives, another was faster, or nothing could be saved; and how many
+        messages are lost.
+
+    Raises:
+        SpoolError: it cannot be opened now.
+    """
+    lock = lock_of(path)
+    if lock is None:
+        return None, 0
+    try:
+        return Spool.adopt(path, lock, destinations, fsync=fsync), 0
+    except SpoolDamaged as damage:
+        saved = salvage(path, lock, destinations, damage, fsync=fsync)
+        return saved.spool, saved.lost
+    except BaseException:
+        lock.release()
+        raise

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from time import monotonic, time
+from time import time
 from typing import TYPE_CHECKING, Protocol
 
-from instrument.delivery.spool import SpoolError, Stretch, joined
+from instrument.delivery.spool import SpoolDamaged, SpoolError, Stretch, joined
 from instrument.errors import Reason, Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from instrument.delivery.envelope import Envelope
     from instrument.delivery.spool import Spool
 
@@ -23,16 +25,27 @@ class Receiver(Protocol):
     """Who gets what was committed."""
 
     def distribute(self, stretch: Stretch, *, committed: bool) -> None:
-        """Take over envelopes, in order; `committed` tells whether the spool has them."""
+        """Take over envelopes, in order; `committed` tells whether the spool has them. Twice the same does no harm."""
+        ...
+
+    def spooled(self, number: int) -> None:
+        """So many envelopes were committed."""
         ...
 
     def spool_failed(self, error: SpoolError) -> None:
         """The spool cannot be written: until it can, new messages are refused."""
         ...
 
+    def replace(self, damaged: Spool) -> Spool | None:
+        """Go on in another file; `None` where none can be had now."""
+        ...
+
 
 class Intake:
     """Takes envelopes over from callers, and commits them to the spool.
+
+    A signal handler may run inside any of its methods, call others, and end them by an exception: hence locks that
+    a thread may take again, and steps that can be repeated.
 
     Args:
         spool: where they are committed; `None` to keep them in memory.
@@ -44,35 +57,42 @@ class Intake:
 
     def __init__(self, spool: Spool | None, receiver: Receiver, *, each: bool, max_bytes: int) -> None:
         self.accepted = 0
+        self.last = 0
+        """The place of the newest envelope that was handed on."""
         self._spool = spool
         self._receiver = receiver
         self._each = each
         self._max_bytes = max_bytes
         self._taken_bytes = 0
         self._settled_bytes = 0
-        self._last = 0 if spool is None else spool.last
         self._waiting: list[Envelope] = []
-        self._uncommitted: list[Stretch] = []
         self._waiting_bytes = 0
+        self._uncommitted: list[Stretch] = []
         self._lost: list[Envelope] = []
         self._failing = False
         self._closed = False
-        self._idle = True
-        self._lock = threading.Lock()
-        self._committing = threading.Lock()
+        self._lock = threading.RLock()
+        self._committing = threading.RLock()
+        self._in_commit = False
         self._work = threading.Event()
         self._hurry = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
-    def last(self) -> int:
-        """The place of the newest envelope that was handed on."""
-        return self._last
+    def uncommitted(self) -> Sequence[Stretch]:
+        """What was handed on, and could not be committed."""
+        return self._uncommitted
 
-    @property
-    def failing(self) -> bool:
-        """Whether the spool could not be written at the last try."""
-        return self._failing
+    def start(self) -> None:
+        """Start the thread that commits, where one is needed; if none can be had, each caller commits."""
+        if not self._each:
+            thread = threading.Thread(target=self._run, name="instrument-spool", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # too many, or the process is about to exit
+                self._each = True
+            else:
+                self._thread = thread
 
     def put(self, envelope: Envelope) -> None:
         """Take an envelope over.
@@ -85,14 +105,13 @@ class Intake:
             if self._closed or self._failing or self._taken_bytes + size - self._settled_bytes > self._max_bytes:
                 raise self._refusal()
             self._taken_bytes += size
+            self.accepted += 1
             self._waiting.append(envelope)
             self._waiting_bytes += size
-            self.accepted += 1
-            wake, self._idle = self._idle, False
         if self._each:
             self._commit_now(envelope)
-        elif wake:
-            self._wake()
+        elif not self._work.is_set():
+            self._work.set()
 
     def settled(self, size: int) -> None:
         """Take note of how many bytes every destination has by now, since the beginning."""
@@ -101,12 +120,27 @@ class Intake:
     def commit(self) -> None:
         """Commit what waits, and hand it on; where the spool cannot be written, hand it on all the same."""
         with self._committing:
-            stretch = self._taken()
-            new = [] if stretch is None else [stretch]
-            committed = self._write([*self._uncommitted, *new])
-            if stretch is not None:
-                self._last = stretch.last
-                self._receiver.distribute(stretch, committed=committed)
+            if self._in_commit:
+                return  # a signal handler, inside a commit that goes on after it
+            self._in_commit = True
+            try:
+                if self._uncommitted and not self._waiting:
+                    self._write(self._uncommitted)
+                while self._waiting:
+                    self._commit_waiting()
+            finally:
+                self._in_commit = False
+
+    def replace(self, damaged: Spool) -> bool:
+        """Go on in another file; answer whether one could be had."""
+        with self._committing:
+            if self._spool is not damaged:
+                return True  # somebody else has seen the damage first
+            spool = self._receiver.replace(damaged)
+            if spool is None:
+                return False
+            self._spool = spool
+            return True
 
     def close(self) -> None:
         """Take no more envelopes, and commit what waits."""
@@ -116,20 +150,6 @@ class Intake:
         self._hurry.set()
         self._work.set()
 
-    def forget_delivered(self, place: int) -> None:
-        """Take note that envelopes up to a place need no commit any more."""
-        if self._uncommitted:
-            with self._committing:
-                self._uncommitted = [each.after(place) for each in self._uncommitted if each.last > place]
-
-    def hold(self, deadline: float) -> bool:
-        """Keep everybody out, before a fork; answer whether that could be had by a time of `time.monotonic`."""
-        return self._committing.acquire(timeout=max(0.0, deadline - monotonic()))
-
-    def release(self) -> None:
-        """Let everybody in again."""
-        self._committing.release()
-
     def _commit_now(self, envelope: Envelope) -> None:
         """Commit an envelope before its caller goes on; whoever comes first commits for all who wait behind.
 
@@ -137,45 +157,53 @@ class Intake:
             Refusal: it could not be committed.
         """
         with self._committing:
-            stretch = self._taken()
-            if stretch is not None:
-                self._commit_all_or_none(stretch)
-            lost = [each for each in self._lost if each is envelope]
-            if lost:
-                self._lost = [each for each in self._lost if each is not envelope]
+            self.commit()
+            if not any(each is envelope for each in self._lost):
+                return
+            self._lost = [each for each in self._lost if each is not envelope]
+            with self._lock:
                 self.accepted -= 1
                 self._taken_bytes -= len(envelope.body)
-                raise self._spool_failed()
+        raise self._spool_failed()
 
-    def _commit_all_or_none(self, stretch: Stretch) -> None:
-        try:
-            if self._spool is not None:
-                self._spool.append(stretch)
-        except SpoolError as error:
-            self._lost += stretch.envelopes
-            self._receiver.spool_failed(error)
-        else:
-            self._last = stretch.last
-            self._receiver.distribute(stretch, committed=self._spool is not None)
-
-    def _taken(self) -> Stretch | None:
-        """Take what waits, and give it its place behind all that was handed on."""
+    def _commit_waiting(self) -> None:
+        """Commit what waits and hand it on; only then it does not wait any more."""
         with self._lock:
-            batch, self._waiting = self._waiting, []
-            size, self._waiting_bytes = self._waiting_bytes, 0
-        return Stretch(self._last + 1, time(), batch, size) if batch else None
+            batch, size = self._waiting.copy(), self._waiting_bytes
+        stretch = Stretch(self.last + 1, time(), batch, size)
+        committed = self._spool is not None and self._write([*self._uncommitted, stretch])
+        if self._each and self._spool is not None and not committed:
+            self._lost += batch
+        else:
+            self._receiver.distribute(stretch, committed=committed)
+            self.last = stretch.last
+        with self._lock:
+            del self._waiting[: len(batch)]
+            self._waiting_bytes -= size
 
     def _write(self, stretches: list[Stretch]) -> bool:
         """Commit envelopes if that can be; answer whether it could."""
+        stretch = joined(stretches)
         try:
-            if stretches and self._spool is not None:
-                self._spool.append(joined(stretches))
+            self._append(stretch)
         except SpoolError as error:
-            self._uncommitted, self._failing = stretches, True
+            if not self._each:
+                self._uncommitted, self._failing = stretches, True
             self._receiver.spool_failed(error)
             return False
         self._uncommitted, self._failing = [], False
-        return self._spool is not None
+        self._receiver.spooled(len(stretch.envelopes))
+        return True
+
+    def _append(self, stretch: Stretch) -> None:
+        spool = self._spool
+        assert spool is not None
+        try:
+            spool.append(stretch)
+        except SpoolDamaged:
+            if not self.replace(spool) or self._spool is None:
+                raise
+            self._spool.append(stretch)
 
     def _refusal(self) -> Refusal:
         if self._closed:
@@ -187,20 +215,13 @@ class Intake:
     def _spool_failed(self) -> Refusal:
         return Refusal(Reason.SPOOL_FAILED, "the spool cannot be written; the log has the reason")
 
-    def _wake(self) -> None:
-        self._work.set()
-        if self._thread is None:
-            with self._lock:
-                if self._thread is not None:
-                    return
-                self._thread = threading.Thread(target=self._run, name="instrument-spool", daemon=True)
-            self._thread.start()
-
     def _run(self) -> None:
         while not self._closed:
             self._work.wait(_TRY_AGAIN_AFTER if self._failing else None)
-            self._work.clear()
             self._hurry.wait(_COMMIT_EVERY)
-            with self._lock:
-                self._idle = True
-            self.commit()
+            self._work.clear()
+            try:
+                self.commit()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the commits for good
+                self._failing = True
+                self._receiver.spool_failed(SpoolError(f"a commit raised {type(error).__name__}"))

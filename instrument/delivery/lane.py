@@ -6,39 +6,46 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
-from instrument.delivery.destination import Held, Rejected, Unavailable
+from instrument.delivery.destination import Rejected, Unavailable
 from instrument.delivery.retry import Backoff
 from instrument.delivery.spool import SpoolError
 
 if TYPE_CHECKING:
     from instrument.delivery.destination import Destination
-    from instrument.delivery.envelope import Envelope
     from instrument.delivery.reader import Reader
     from instrument.delivery.spool import Stretch
 
 _LINGER = 0.05
 """Seconds that a batch may grow after its first message."""
-_AFTER_A_READ_FAILED = 0.5
+_AFTER_A_STUMBLE = 0.5
 """Seconds until a spool that could not be read is tried again."""
 
 
 class Owner(Protocol):
-    """What a lane tells of."""
+    """Whom a lane tells."""
 
     def delivered(self, lane: Lane, reader: Reader, stretch: Stretch) -> None:
-        """A destination took envelopes."""
+        """A destination took envelopes, which the reader may forget now."""
         ...
 
-    def died(self, lane: Lane, envelope: Envelope, reason: str) -> None:
-        """A destination will never take an envelope."""
+    def died(self, lane: Lane, reader: Reader, stretch: Stretch, reason: str) -> None:
+        """A destination will never take the one envelope of a stretch, which the reader may forget now."""
         ...
 
-    def failed(self, lane: Lane, error: Exception, attempt: int) -> None:
+    def failed(self, lane: Lane, error: BaseException, attempt: int) -> None:
         """An attempt failed, and will be repeated."""
         ...
 
-    def exhausted(self, reader: Reader) -> None:
-        """A spool that was adopted has nothing more for a destination."""
+    def unreadable(self, lane: Lane, reader: Reader, error: SpoolError) -> bool:
+        """A spool cannot be read; answer whether to go on at once."""
+        ...
+
+    def exhausted(self, lane: Lane, reader: Reader) -> None:
+        """A spool has nothing more for a destination."""
+        ...
+
+    def ended(self, lane: Lane) -> None:
+        """A lane that was stopped sends no more."""
         ...
 
 
@@ -63,69 +70,103 @@ class Lane:
         self._owner = owner
         self._backoff = backoff or Backoff()
         self._work = threading.Event()
+        self._full = threading.Event()
         self._hurry = threading.Event()
         self._stopped = threading.Event()
+        self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread; if none can be had now, `wake` tries again."""
+        with self._lock:
+            if self._thread is None and not self._stopped.is_set():
+                thread = threading.Thread(target=self._run, name=f"instrument-{self.destination.name}", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # too many, or the process is about to exit
+                    return
+                self._thread = thread
 
     def offer(self, stretch: Stretch, *, committed: bool) -> None:
         """Take on new envelopes: they are sent at once where they make a whole batch, else in a moment."""
         if self.own.offer(stretch, committed=committed) >= self.destination.limits.size:
-            self._hurry.set()
+            self._full.set()
         self.wake()
 
     def wake(self) -> None:
         """Say that there may be something to send."""
         if not self._work.is_set():
             self._work.set()
-        if self._thread is None and not self._stopped.is_set():
-            thread = threading.Thread(target=self._run, name=f"instrument-{self.destination.name}", daemon=True)
-            self._thread = thread
-            thread.start()
+        if self._thread is None:
+            self.start()
 
     def hurry(self) -> None:
-        """Send what there is at once."""
+        """Send what there is at once, also where a repetition waits for its time, unless the server asked for that."""
         self._hurry.set()
+        self._full.set()
         self.wake()
 
     def adopt(self, reader: Reader) -> None:
-        """Take on the spool of a process that died; it comes before our own, being older."""
-        self.adopted.append(reader)
+        """Take on the spool of a process that died."""
+        with self._lock:
+            self.adopted = [*self.adopted, reader]
         self.wake()
 
-    def stop(self, deadline: float) -> bool:
-        """End the thread; answer whether it has ended by a time on the clock of `time.monotonic`."""
-        self._stopped.set()
+    def give_back(self, reader: Reader) -> None:
+        """Send nothing more of an adopted spool."""
+        with self._lock:
+            self.adopted = [each for each in self.adopted if each is not reader]
+
+    def stop(self) -> None:
+        """Let the thread end, after the attempt in hand."""
+        with self._lock:
+            self._stopped.set()
+            never_started = self._thread is None
+        self._hurry.set()
+        self._full.set()
         self._work.set()
-        if self._thread is None:
-            return True
-        self._thread.join(max(0.0, deadline - monotonic()))
-        return not self._thread.is_alive()
+        if never_started:
+            self._owner.ended(self)
+
+    def join(self, deadline: float) -> None:
+        """Wait until the thread has ended, or a time on the clock of `time.monotonic`."""
+        if self._thread is not None:
+            self._thread.join(max(0.0, deadline - monotonic()))
 
     def _run(self) -> None:
         while not self._stopped.is_set():
             self._work.wait()
-            self._hurry.wait(_LINGER)
+            self._full.wait(_LINGER)
             self._work.clear()
+            self._full.clear()
             self._hurry.clear()
             while not self._stopped.is_set() and self._send_next():
                 pass
+        self._owner.ended(self)
 
     def _send_next(self) -> bool:
-        """Send one batch; answer whether there was one."""
-        for reader in [*self.adopted, self.own]:
-            try:
-                batch = reader.next(self.destination.limits)
-            except SpoolError as error:
-                self._owner.failed(self, error, 1)
-                self._stopped.wait(_AFTER_A_READ_FAILED)
-                return True
-            if batch is not None:
-                self._deliver(reader, batch)
-                return True
-            if reader is not self.own:
-                self.adopted.remove(reader)
-                self._owner.exhausted(reader)
-        return False
+        """Send a batch of each spool, so that none waits for another's end; answer whether there was any."""
+        found = [self._send_of(reader) for reader in (*self.adopted, self.own)]
+        return any(found)
+
+    def _send_of(self, reader: Reader) -> bool:
+        """Send a batch of one spool; answer whether to ask again."""
+        if self._stopped.is_set():
+            return False
+        try:
+            batch = reader.next(self.destination.limits)
+            if batch is None:
+                self._owner.exhausted(self, reader)
+                return False
+            self._deliver(reader, batch)
+        except SpoolError as error:
+            if not self._owner.unreadable(self, reader, error):
+                self._stopped.wait(_AFTER_A_STUMBLE)
+            return True
+        except BaseException as error:  # noqa: BLE001 - the end of this thread would be the end of sending
+            self._owner.failed(self, error, 1)
+            self._stopped.wait(_AFTER_A_STUMBLE)
+        return True
 
     def _deliver(self, reader: Reader, batch: Stretch) -> None:
         self.attempt = 0
@@ -135,36 +176,29 @@ class Lane:
             except Rejected as rejected:  # noqa: PERF203 - each attempt may fail
                 self._split(reader, batch, str(rejected))
                 return
-            except Exception as error:  # noqa: BLE001 - whatever a destination raises, the batch is tried again
+            except BaseException as error:  # noqa: BLE001 - whatever a destination raises, the batch is tried again
                 self.attempt += 1
                 self._owner.failed(self, error, self.attempt)
-                asked = error.retry_after if isinstance(error, Unavailable) else None
-                self._stopped.wait(self._backoff.wait(self.attempt) if asked is None else asked)
+                self._pause(error)
             else:
                 self.attempt = 0
-                self._settle(reader, batch)
+                self._owner.delivered(self, reader, batch)
                 return
 
     def _split(self, reader: Reader, batch: Stretch, reason: str) -> None:
         """Halve a batch that was rejected until the message that spoils it stands alone."""
         if len(batch.envelopes) == 1:
-            self._owner.died(self, batch.envelopes[0], reason)
-            self._settle(reader, batch)
+            self.attempt = 0
+            self._owner.died(self, reader, batch, reason)
             return
         for half in batch.halves():
             if not self._stopped.is_set():
                 self._deliver(reader, half)
 
-    def _settle(self, reader: Reader, batch: Stretch) -> None:
-        reader.done(batch.last)
-        self._owner.delivered(self, reader, batch)
-
-
-def tell(error: Exception) -> str:
-    """Tell why an attempt failed, without what a stranger's error may hold of the messages."""
-    return str(error) if isinstance(error, (Unavailable, SpoolError)) else f"sending raised {type(error).__name__}"
-
-
-def is_held(error: Exception) -> bool:
-    """Whether nothing will be sent until somebody acts."""
-    return isinstance(error, Held)
+    def _pause(self, error: BaseException) -> None:
+        """Wait before the next attempt: as long as the destination asked, or until it is hurried."""
+        asked = error.retry_after if isinstance(error, Unavailable) else None
+        if asked is not None:
+            self._stopped.wait(min(max(0.0, asked), threading.TIMEOUT_MAX))
+        elif self._hurry.wait(self._backoff.wait(self.attempt)):
+            self._hurry.clear()

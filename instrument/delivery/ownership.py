@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from instrument.forks import ForkSafe, Guard, at_fork
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -33,33 +35,61 @@ class Lock:
             shared: whether others may share it, who only look.
 
         Raises:
-            OSError: the file cannot be opened.
+            OSError: the file cannot be opened, or not be locked on its file system.
         """
         assert fcntl is not None
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
-        try:
-            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-            # Whoever held it may have removed the file after we opened it: then another may make it anew.
-            held = os.fstat(descriptor).st_nlink > 0
-        except OSError:
-            held = False
-        if not held:
+        with _guard.lock:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
+            try:
+                fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+                # Whoever held it may have removed the file after we opened it: then another may make it anew.
+                if os.fstat(descriptor).st_nlink > 0:
+                    _taken.descriptors.add(descriptor)
+                    return cls(path, descriptor)
+            except BlockingIOError:
+                pass
+            except OSError:
+                os.close(descriptor)
+                raise
             os.close(descriptor)
             return None
-        return cls(path, descriptor)
 
     def release(self) -> None:
-        """Let the lock go."""
-        os.close(self._descriptor)
+        """Let the lock go; once more does nothing."""
+        with _guard.lock:
+            descriptor, self._descriptor = self._descriptor, -1
+            if descriptor in _taken.descriptors:
+                _taken.descriptors.remove(descriptor)
+                os.close(descriptor)
 
     def remove(self) -> None:
         """Remove the lock file and let the lock go."""
         self.path.unlink(missing_ok=True)
         self.release()
 
-    def abandon_after_fork(self) -> None:
-        """Close a forked child's copy, which leaves the parent's lock as it is."""
-        os.close(self._descriptor)
+
+class _Taken(ForkSafe):
+    """The locks of this process.
+
+    A forked child has copies of their descriptors, which would keep the locks for as long as it lives. Closing a
+    copy leaves the parent's lock as it is; unlocking it would not.
+    """
+
+    __slots__ = ("__weakref__", "descriptors")
+
+    def __init__(self) -> None:
+        self.descriptors: set[int] = set()
+        at_fork(self)
+
+    def after_fork_in_child(self) -> None:
+        """Close the copies."""
+        for each in self.descriptors:
+            os.close(each)
+        self.descriptors.clear()
+
+
+_guard = Guard()
+_taken = _Taken()
 
 
 def available() -> bool:

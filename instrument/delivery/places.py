@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 _MOUNTS = Path("/proc/self/mounts")
@@ -23,7 +24,13 @@ def is_network_file_system(directory: Path, mounts: Path = _MOUNTS) -> bool:
     best, kind = -1, ""
     for line in lines:
         _, where, found, *_ = [*line.split(" "), "", "", ""]
-        place = Path(where.replace("\\040", " "))
-        if len(place.parts) > best and (place == wanted or place in wanted.parents):
+        place = Path(_unescaped(where))
+        # Of several mounts at one place, the last one is on top.
+        if len(place.parts) >= best and (place == wanted or place in wanted.parents):
             best, kind = len(place.parts), found
     return kind.startswith(_NETWORK)
+
+
+def _unescaped(place: str) -> str:
+    """Read the octal escapes of blanks and backslashes."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), place)

@@ -27,21 +27,22 @@ class Reader:
     Args:
         destination: the name of the destination.
         spool: the file; `None` where messages are kept in memory only.
-        everyone: the names of all destinations, this one included.
     """
 
-    def __init__(self, destination: str, spool: Spool | None, everyone: Sequence[str]) -> None:
+    def __init__(self, destination: str, spool: Spool | None) -> None:
         self.spool = spool
-        self._destination = destination
-        self._everyone = tuple(everyone)
+        self.destination = destination
+        self.waiting = 0
+        """How many envelopes of a dead process wait."""
         self._newest: deque[Stretch] = deque()
         self._bytes = 0
-        self._lock = threading.Lock()
+        self._offered = 0
+        self._lock = threading.RLock()
         self.cursor = 0 if spool is None else spool.cursor(destination)
         """The place up to which the destination has everything."""
 
     def offer(self, stretch: Stretch, *, committed: bool) -> int:
-        """Take note of new envelopes, behind all that were offered before.
+        """Take note of new envelopes; of what was offered before, nothing is taken twice.
 
         Args:
             stretch: the envelopes.
@@ -51,9 +52,11 @@ class Reader:
             How many bytes of bodies wait in memory now.
         """
         with self._lock:
-            if not committed or self._bytes <= _MOST_IN_MEMORY:
-                self._newest.append(stretch)
-                self._bytes += stretch.size
+            if stretch.last > self._offered and (not committed or self._bytes <= _MOST_IN_MEMORY):
+                new = stretch.after(self._offered)
+                self._newest.append(new)
+                self._bytes += new.size
+            self._offered = max(self._offered, stretch.last)
             return self._bytes
 
     def next(self, limits: Limits) -> Stretch | None:
@@ -64,35 +67,32 @@ class Reader:
         """
         with self._lock:
             on_disk_until = self._newest[0].first - 1 if self._newest else None
-        if self.spool is not None:
-            end = self.spool.last if on_disk_until is None else on_disk_until
+        spool = self.spool
+        if spool is not None:
+            end = spool.last if on_disk_until is None else on_disk_until
             if self.cursor < end:
-                found = self.spool.read(self.cursor, limits)
+                found = spool.read(self.cursor, limits)
                 if found is not None and found.first <= end:
                     return found.until(end)
-                self.cursor = end  # what lay between is gone: removed, or lost with a damaged page
+                self._pass(end)  # nothing is left between, or it lies in another file by now
         with self._lock:
             return self._in_memory(limits)
 
     def done(self, place: int) -> None:
         """Take note that the destination has everything up to a place."""
-        self.cursor = place
-        with self._lock:
-            while self._newest and self._newest[0].first <= place:
-                stretch = self._newest.popleft()
-                self._bytes -= stretch.size
-                if stretch.last > place:
-                    rest = stretch.after(place)
-                    self._newest.appendleft(rest)
-                    self._bytes += rest.size
+        self._pass(place)
         if self.spool is None:
             return
         try:
-            self.spool.advance(self._destination, place, self._everyone)
+            self.spool.advance(self.destination, place)
         except SpoolError:
             # The envelopes are delivered all the same. The next step moves the cursor over them too; should the
             # process die before, they are sent once more, with the same ids.
             return
+
+    def move_to(self, spool: Spool) -> None:
+        """Go on in another file, which has all that is kept in memory."""
+        self.spool = spool
 
     def left(self) -> Sequence[Stretch]:
         """Return what is kept in memory and not delivered."""
@@ -101,13 +101,26 @@ class Reader:
 
     def oldest(self) -> float | None:
         """Return when the oldest envelope that waits was accepted, in seconds since 1970."""
-        if self.spool is not None:
-            try:
-                return self.spool.backlog(self.cursor).oldest
-            except SpoolError:
-                return None
         left = self.left()
-        return left[0].at if left else None
+        kept = left[0].at if left else None
+        if self.spool is None or (left and left[0].first == self.cursor + 1):
+            return kept
+        try:
+            on_disk = self.spool.oldest(self.cursor)
+        except SpoolError:
+            return kept
+        return kept if on_disk is None else on_disk
+
+    def _pass(self, place: int) -> None:
+        with self._lock:
+            self.cursor = max(self.cursor, place)
+            while self._newest and self._newest[0].first <= place:
+                stretch = self._newest.popleft()
+                self._bytes -= stretch.size
+                if stretch.last > place:
+                    rest = stretch.after(place)
+                    self._newest.appendleft(rest)
+                    self._bytes += rest.size
 
     def _in_memory(self, limits: Limits) -> Stretch | None:
         batch: list[Stretch] = []

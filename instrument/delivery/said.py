@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ class Said:
     def __init__(self, log: logging.Logger, interval: float = _INTERVAL) -> None:
         self._log = log
         self._interval = interval
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._last: dict[str, tuple[float, int]] = {}
 
     def warn(self, kind: str, text: str, *values: object) -> None:
@@ -36,4 +37,5 @@ class Said:
                 return
             self._last[kind] = now, 0
         suffix = f" ({left_out} more like this since the last such line)" if left_out else ""
-        self._log.warning(text + suffix, *values)
+        with suppress(Exception):  # a filter or handler of the application's that raises must not end a delivery
+            self._log.warning(text + suffix, *values)

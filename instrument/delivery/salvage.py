@@ -2,62 +2,104 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import re
-import sqlite3
-from contextlib import closing
-from time import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from instrument.delivery.envelope import MAX_BYTES, Envelope
-from instrument.delivery.spool import Spool, SpoolError, Stretch, files_of, lock_of, stretch_of
+from instrument.delivery.pages import records
+from instrument.delivery.spool import Spool, SpoolError, cursor_seal, database_and_log, files_of, stretch_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from instrument.delivery.ownership import Lock
+    from instrument.delivery.spool import SpoolDamaged, Stretch
 
 log = logging.getLogger("instrument")
 
-_ROWS = "SELECT seq, count, at, message_ids, bodies FROM envelopes WHERE seq {} ? ORDER BY seq LIMIT 1"
-_MOST_PROBES = 100_000
-"""How many places are tried one by one behind a damaged page."""
-_START = re.compile(rb'\{"type":"(?:track|identify|group|page|screen|alias)"')
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What could be saved.
+
+    Attributes:
+        spool: a new spool that holds it; `None` where there is nothing.
+        lost: how many messages are missing, those at the end of the file not counted, of which nothing tells.
+    """
+
+    spool: Spool | None
+    lost: int
 
 
-def salvage(path: Path, error: SpoolError, *, fsync: bool) -> Spool | None:
-    """Set a damaged file aside, and put what can be read of it into a new spool.
+def salvage(path: Path, lock: Lock, destinations: Iterable[str], damage: SpoolDamaged, *, fsync: bool) -> Saved:
+    """Put what can be read of a damaged file into a new spool, then set the file aside.
 
     Args:
         path: the file, whose owner has died.
-        error: why it could not be opened.
+        lock: its lock, which is ours.
+        destinations: as for `Spool`.
+        damage: what is wrong with it.
         fsync: as for `Spool`.
-
-    Returns:
-        The new spool; `None` where another process is at it, or nothing could be saved.
     """
     try:
-        lock = lock_of(path)
-    except OSError:
-        return None
-    if lock is None or not path.exists():
-        return None
-    try:
-        aside = _set_aside(path)
-        saved, cursors = _saved(aside)
-        spool = Spool.create(path.parent, fsync=fsync) if saved else None
-        if spool is not None:
-            for stretch in saved:
-                spool.append(stretch)
-            spool.restore(cursors)
+        cursors = _cursors(path)
+        spool = Spool.create(path.parent, {*destinations, *cursors}, fsync=fsync)
+        try:
+            saved = _save(path, spool, cursors)
+            aside = _set_aside(path)
+        except BaseException:
+            spool.close(remove=True)
+            raise
     except (OSError, SpoolError) as failed:
-        log.warning("%s is damaged, and could not be salvaged (%s).", path, type(failed).__name__)
+        log.warning("%s, and cannot be salvaged now (%s).", damage, type(failed).__name__)
         lock.release()
-        return None
+        return Saved(None, 0)
     lock.remove()
-    count = sum(len(each.envelopes) for each in saved)
-    log.warning("%s. It is set aside as %s; %d messages were saved of it.", error, aside.name, count)
-    return spool
+    begin = min(cursors.values(), default=0)
+    lost = max(saved, default=begin) - begin - len(saved)
+    log.warning("%s. It is set aside as %s; messages saved of it: %d, lost: %d.", damage, aside.name, len(saved), lost)
+    if not saved:
+        spool.close(remove=True)
+    return Saved(spool if saved else None, lost)
+
+
+def _save(path: Path, spool: Spool, cursors: Mapping[str, int]) -> set[int]:
+    """Copy the envelopes that some destination lacks; return their places."""
+    begin = min(cursors.values(), default=0)
+    spool.expect_gaps()
+    saved: set[int] = set()
+    for stretch in _stretches(path):
+        # The same row may be found in several versions of its page.
+        places = {place for place in range(stretch.first, stretch.last + 1) if place > begin} - saved
+        for place in sorted(places):
+            spool.append(stretch.after(place - 1).until(place))
+        saved |= places
+    spool.set_cursors({**dict.fromkeys(spool.cursors, begin), **cursors})
+    return saved
+
+
+def _cursors(path: Path) -> dict[str, int]:
+    """Return the furthest place of each destination."""
+    cursors: dict[str, int] = {}
+    for _, values in records(*database_and_log(path)):
+        match values:
+            case (str(destination), int(seq), int(sealed)) if sealed == cursor_seal(destination, seq):
+                cursors[destination] = max(seq, cursors.get(destination, 0))
+            case _:
+                pass
+    return cursors
+
+
+def _stretches(path: Path) -> Iterator[Stretch]:
+    for seq, values in records(*database_and_log(path)):
+        match values:
+            case (None, int(count), float() | int() as at, str(message_ids), bytes(bodies), int(sealed)):
+                stretch = stretch_of((seq, count, float(at), message_ids, bodies, sealed))
+                if stretch is not None:
+                    yield stretch
+            case _:
+                pass
 
 
 def _set_aside(path: Path) -> Path:
@@ -66,78 +108,3 @@ def _set_aside(path: Path) -> Path:
         if each.exists():
             each.rename(aside.with_name(each.name.replace(path.name, aside.name)))
     return aside
-
-
-def _saved(path: Path) -> tuple[list[Stretch], dict[str, int]]:
-    cursors: dict[str, int] = {}
-    saved: list[Stretch] = []
-    whole = False
-    try:
-        with closing(sqlite3.connect(path)) as connection:
-            cursors = _cursors(connection)
-            whole = _read_rows(connection, saved)
-    except sqlite3.Error:
-        pass
-    if not whole:
-        seen = {envelope.message_id for each in saved for envelope in each.envelopes}
-        after = max([*(each.last for each in saved), *cursors.values(), 0])
-        found = [envelope for envelope in _found_in_bytes(path) if envelope.message_id not in seen]
-        unique = list({envelope.message_id: envelope for envelope in found}.values())
-        if unique:
-            saved.append(Stretch(after + 1, time(), unique, sum(len(each.body) for each in unique)))
-    return saved, cursors
-
-
-def _cursors(connection: sqlite3.Connection) -> dict[str, int]:
-    try:
-        return dict(connection.execute("SELECT destination, seq FROM cursors"))
-    except sqlite3.Error:
-        return {}
-
-
-def _read_rows(connection: sqlite3.Connection, saved: list[Stretch]) -> bool:
-    """Read row by row, and place by place where a page is damaged; answer whether nothing was."""
-    place, damaged, probes = 0, False, 0
-    while probes < _MOST_PROBES:
-        try:
-            query = _ROWS.format("=" if damaged else ">")
-            row = connection.execute(query, (place + 1 if damaged else place,)).fetchone()
-            stretch = None if row is None else _sound(stretch_of(row))
-        except (sqlite3.Error, ValueError, TypeError, AttributeError):
-            stretch, damaged = None, True
-        if stretch is not None:
-            saved.append(stretch)
-            place = stretch.last
-        elif not damaged:
-            return probes == 0
-        else:
-            probes += 1
-            place += 1
-    return False
-
-
-def _sound(stretch: Stretch) -> Stretch:
-    """Check that what was read is what was written: SQLite sees no damage inside of a value.
-
-    Raises:
-        ValueError: it is not.
-    """
-    for envelope in stretch.envelopes:
-        if json.loads(envelope.body)["messageId"] != envelope.message_id:
-            raise ValueError
-    return stretch
-
-
-def _found_in_bytes(path: Path) -> Iterator[Envelope]:
-    """Find whole envelopes in the bytes of the files: most lie within one page (https://sqlite.org/fileformat2.html)."""
-    decoder = json.JSONDecoder()
-    for each in files_of(path):
-        content = each.read_bytes() if each.exists() else b""
-        for match in _START.finditer(content):
-            text = content[match.start() : match.start() + MAX_BYTES].decode("utf-8", errors="replace")
-            try:
-                message, end = decoder.raw_decode(text)
-            except ValueError:
-                continue
-            if "\ufffd" not in text[:end] and isinstance(message.get("messageId"), str):
-                yield Envelope(message["messageId"], text[:end].encode())

@@ -3,6 +3,8 @@
 Committed means that the death of the process loses nothing; with `fsync`, neither does a loss of power. The file
 belongs to the process that holds the `flock` on the lock file beside it, never to a process id: when the process
 has died, the next one that asks for the lock gets it, and the file with it.
+
+Every row carries a checksum, since SQLite has none: a damaged file is known for what it is (see `salvage`).
 """
 
 from __future__ import annotations
@@ -11,49 +13,68 @@ import hashlib
 import os
 import secrets
 import sqlite3
-import threading
+import zlib
+from contextlib import suppress
 from dataclasses import dataclass
-from time import monotonic, time
+from time import time
 from typing import TYPE_CHECKING, Any
 
+from instrument.delivery.destination import Limits
 from instrument.delivery.envelope import Envelope
 from instrument.delivery.ownership import Lock
+from instrument.delivery.pages import PAGE_SIZE, are_sound
 from instrument.errors import InstrumentError
+from instrument.forks import Guard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from instrument.delivery.destination import Limits
-
-_SUFFIX = ".spool"
+_SUFFIX = ".spool"  # of this format; another one will have another suffix
 # A row holds a few messages that follow one another, one a line (JSON has no line break of its own), and fits into a
 # page: a row for each would take longer than all the rest, and a damaged page costs no more than what lies in it.
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS envelopes (
-    seq INTEGER PRIMARY KEY, count INTEGER NOT NULL, at REAL NOT NULL, message_ids TEXT NOT NULL, bodies BLOB NOT NULL
-);
-CREATE TABLE IF NOT EXISTS cursors (destination TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
-"""
-_ROW_BYTES = 3_900
+_SCHEMA = (
+    "CREATE TABLE cursors (destination TEXT PRIMARY KEY, seq INTEGER NOT NULL, seal INTEGER NOT NULL)",
+    """CREATE TABLE envelopes (
+    seq INTEGER PRIMARY KEY, count INTEGER NOT NULL, at REAL NOT NULL, message_ids TEXT NOT NULL, bodies BLOB NOT NULL,
+    seal INTEGER NOT NULL
+)""",
+)
+_ROW_BYTES = 3_880
 _ROWS_AT_ONCE = (32, 8, 1)
 _INSERTS = {
-    rows: "INSERT INTO envelopes VALUES " + ",".join(["(?,?,?,?,?)"] * rows)  # noqa: S608 - of constants
+    rows: "INSERT INTO envelopes VALUES " + ",".join(["(?,?,?,?,?,?)"] * rows)  # noqa: S608 - of constants
     for rows in _ROWS_AT_ONCE
 }
 _READ = """
-SELECT seq, count, at, message_ids, bodies FROM envelopes
+SELECT seq, count, at, message_ids, bodies, seal FROM envelopes
 WHERE seq >= coalesce((SELECT max(seq) FROM envelopes WHERE seq <= :next), :next) ORDER BY seq
 """
 BACKLOG = """
 SELECT coalesce(sum(min(count, seq + count - 1 - :after)), 0), coalesce(sum(length(bodies)), 0), min(at)
 FROM envelopes WHERE seq + count - 1 > :after
 """
+_SET_CURSOR = (
+    "INSERT INTO cursors (destination, seq, seal) VALUES (?, ?, ?)"
+    " ON CONFLICT (destination) DO UPDATE SET seq = excluded.seq, seal = excluded.seal"
+)
 _BUSY_MILLISECONDS = 30
+_CHECKED_AT_ONCE = Limits(count=500, size=4 << 20)
+"""What is looked through without a break, in which the process can fork."""
+_CHECKED_WHOLE = 2_000
+"""Pages of a file whose whole structure is looked through, without a break."""
 
 
 class SpoolError(InstrumentError):
-    """The spool cannot be written or read now: a full or read-only disk, a locked or damaged file."""
+    """The spool cannot be written or read now: a full or read-only disk, a locked file."""
+
+
+class SpoolDamaged(SpoolError):
+    """The file holds something else than what was written."""
+
+
+class SpoolClosed(SpoolError):
+    """The file was given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,25 +148,35 @@ class Spool:
     Args:
         path: the file.
         lock: the lock that makes it ours.
+        destinations: the names of those that its envelopes go to, besides any that the file knows already.
         fsync: whether a commit waits until the disk has it.
 
     Raises:
-        SpoolError: the file cannot be opened, or is damaged.
+        SpoolDamaged: the file is none of ours.
+        SpoolError: the file cannot be opened.
     """
 
-    def __init__(self, path: Path, lock: Lock, *, fsync: bool = False) -> None:
+    def __init__(self, path: Path, lock: Lock, destinations: Iterable[str], *, fsync: bool = False) -> None:
         self.path = path
         self._ownership = lock
-        self._lock = threading.Lock()
-        self._connection = _connect(path, fsync=fsync)
-        with self._errors():
-            self._cursors: dict[str, int] = dict(self._connection.execute("SELECT destination, seq FROM cursors"))
-            last = self._connection.execute("SELECT max(seq + count - 1) FROM envelopes").fetchone()[0] or 0
-        self.last = max([last, *self._cursors.values()])
+        self._guard = Guard()
+        self._appending = False
+        self._errors = _Errors(path, reading=False)
+        self._reading_errors = _Errors(path, reading=True)
+        with self._guard.lock:
+            self._connection = _connect(path, fsync=fsync)
+            try:
+                with self._errors:
+                    self._cursors = self._prepared(destinations)
+                    newest = self._connection.execute("SELECT max(seq + count - 1) FROM envelopes").fetchone()[0] or 0
+            except BaseException:
+                self._connection.close()
+                raise
+        self.last: int = max([newest, *self._cursors.values()])
         """The place of the newest envelope."""
 
     @classmethod
-    def create(cls, directory: Path, *, fsync: bool = False) -> Spool:
+    def create(cls, directory: Path, destinations: Iterable[str], *, fsync: bool = False) -> Spool:
         """Make a new file of our own in a directory.
 
         Raises:
@@ -159,54 +190,57 @@ class Spool:
             raise SpoolError(f"{directory} cannot be written ({error.strerror or type(error).__name__})") from None
         if lock is None:
             raise SpoolError(f"{path} belongs to another process")
-        return cls._opened(path, lock, fsync=fsync)
-
-    @classmethod
-    def adopt(cls, path: Path, *, fsync: bool = False) -> Spool | None:
-        """Take over a file whose process has died; `None` where its process lives, or another was faster.
-
-        Raises:
-            SpoolError: the file is ours now, but damaged; see `salvage`.
-        """
         try:
-            lock = Lock.take(_lock_path(path), create=False)
-        except OSError:
-            return None
-        if lock is None:
-            return None
-        if not path.exists():  # delivered to its end and removed, between our look and our lock
-            lock.remove()
-            return None
-        spool = cls._opened(path, lock, fsync=fsync)
-        try:
-            spool.check()
-        except SpoolError:
-            spool.close(remove=False)
-            raise
+            # Made by us first, so that it is readable by its owner only from its first moment on.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            spool = cls(path, lock, destinations, fsync=fsync)
+        except (OSError, SpoolError) as error:
+            _remove(path, lock)
+            raise SpoolError(f"{directory} cannot be written ({_cause(error)})") from None
+        if fsync:
+            _sync_directories(directory)
         return spool
 
     @classmethod
-    def _opened(cls, path: Path, lock: Lock, *, fsync: bool) -> Spool:
+    def adopt(cls, path: Path, lock: Lock, destinations: Iterable[str], *, fsync: bool = False) -> Spool:
+        """Take over a file whose process has died, and whose lock is ours.
+
+        Raises:
+            SpoolDamaged: the file is damaged; see `salvage`.
+            SpoolError: it cannot be opened now.
+        """
         try:
-            return cls(path, lock, fsync=fsync)
+            sound = are_sound(*database_and_log(path))
+        except OSError as error:
+            raise SpoolError(f"{path}: {_cause(error)}") from None
+        if not sound:
+            raise SpoolDamaged(f"{path}: damaged")
+        spool = cls(path, lock, destinations, fsync=fsync)
+        try:
+            spool.check()
         except BaseException:
-            lock.release()
+            spool.close_file()
             raise
+        return spool
 
     def append(self, stretch: Stretch) -> None:
-        """Commit envelopes, all or none.
+        """Commit envelopes, all or none; those that an interrupted call may have committed are replaced.
 
         Raises:
             SpoolError: nothing was committed.
         """
         rows = list(_rows(stretch))
-        with self._lock, self._errors():
-            if len(rows) == 1:
+        with self._guard.lock, self._errors:
+            interrupted, self._appending = self._appending, True
+            if len(rows) == 1 and not interrupted:
                 self._connection.execute(_INSERTS[1], rows[0])
             else:
-                with _transaction(self._connection):
+                with _Transaction(self._connection):
+                    if interrupted:
+                        self._connection.execute("DELETE FROM envelopes WHERE seq >= ?", (stretch.first,))
                     self._insert(rows)
-            self.last = stretch.last
+            self.last = max(self.last, stretch.last)
+            self._appending = False
 
     def _insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
         # Each statement lets other threads run, and may wait for them: few statements for many rows.
@@ -221,30 +255,32 @@ class Spool:
         """Look through the file for damage.
 
         Raises:
-            SpoolError: there is some.
+            SpoolDamaged: there is some.
+            SpoolError: the file cannot be read now.
         """
-        with self._lock, self._errors():
-            found = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise SpoolError(f"{self.path}: damaged")
+        with self._guard.lock, self._reading_errors:
+            gaps = self._pragma("user_version")
+            if self._pragma("page_count") <= _CHECKED_WHOLE and self._pragma("quick_check(1)") != "ok":
+                raise self._damaged()
+        after = min(self._cursors.values())
+        while (stretch := self.read(after, _CHECKED_AT_ONCE)) is not None:
+            if stretch.first != after + 1 and not gaps:
+                raise self._damaged()
+            after = stretch.last
 
-    def restore(self, cursors: dict[str, int]) -> None:
-        """Set the cursors to what they were in another file.
+    def expect_gaps(self) -> None:
+        """Note in the file that places are missing in it, which is no damage.
 
         Raises:
-            SpoolError: nothing was changed.
+            SpoolError: it cannot be written.
         """
-        with self._lock, self._errors(), _transaction(self._connection):
-            self._connection.executemany("REPLACE INTO cursors VALUES (?, ?)", list(cursors.items()))
-        self._cursors.update(cursors)
+        with self._guard.lock, self._errors:
+            self._connection.execute("PRAGMA user_version=1")
 
-    def hold(self, deadline: float) -> bool:
-        """Keep every thread out, before a fork; answer whether that could be had by a time of `time.monotonic`."""
-        return self._lock.acquire(timeout=max(0.0, deadline - monotonic()))
-
-    def release(self) -> None:
-        """Let threads in again."""
-        self._lock.release()
+    @property
+    def cursors(self) -> Mapping[str, int]:
+        """Up to which place each destination has everything."""
+        return self._cursors
 
     def cursor(self, destination: str) -> int:
         """Return the place up to which a destination has everything."""
@@ -254,13 +290,16 @@ class Spool:
         """Return the next envelopes behind a place, as many as fit into one batch; `None` where there are none.
 
         Raises:
-            SpoolError: the file cannot be read.
+            SpoolDamaged: they are damaged.
+            SpoolError: the file cannot be read now.
         """
         found: list[Stretch] = []
         size = 0
-        with self._lock, self._errors():
+        with self._guard.lock, self._reading_errors:
             for row in self._connection.execute(_READ, {"next": after + 1}):
                 stretch = stretch_of(row)
+                if stretch is None:
+                    raise self._damaged()
                 if stretch.last <= after:
                     continue
                 if found and (stretch.first != found[-1].last + 1 or size > limits.size):
@@ -269,26 +308,41 @@ class Spool:
                 size += stretch.size
         return joined(found).cut(limits) if found else None
 
-    def advance(self, destination: str, seq: int, all_of: Sequence[str]) -> None:
+    def advance(self, destination: str, seq: int) -> None:
         """Move a destination's cursor, and forget what every destination has.
-
-        Args:
-            destination: the one that has everything up to the place.
-            seq: the place.
-            all_of: every destination that the envelopes go to.
 
         Raises:
             SpoolError: nothing was changed; the envelopes will be sent again.
         """
-        with self._lock, self._errors():
-            cursors = {**self._cursors, destination: seq}
-            with _transaction(self._connection):
-                self._connection.execute("REPLACE INTO cursors VALUES (?, ?)", (destination, seq))
-                done = min(cursors.get(each, 0) for each in all_of)
+        self.set_cursors({destination: seq})
+
+    def set_cursors(self, moved: Mapping[str, int]) -> None:
+        """Move cursors, and forget what every destination has.
+
+        Raises:
+            SpoolError: nothing was changed.
+        """
+        with self._guard.lock, self._errors:
+            cursors = {**self._cursors, **moved}
+            with _Transaction(self._connection):
+                self._connection.executemany(_SET_CURSOR, [_cursor_row(*each) for each in moved.items()])
                 self._connection.execute(
-                    "DELETE FROM envelopes WHERE seq <= :done AND seq + count - 1 <= :done", {"done": done}
+                    "DELETE FROM envelopes WHERE seq <= :done AND seq + count - 1 <= :done",
+                    {"done": min(cursors.values())},
                 )
             self._cursors = cursors
+
+    def oldest(self, after: int) -> float | None:
+        """Return when the oldest envelope behind a place was accepted, in seconds since 1970.
+
+        Raises:
+            SpoolError: the file cannot be read.
+        """
+        with self._guard.lock, self._reading_errors:
+            row = self._connection.execute(
+                "SELECT at FROM envelopes WHERE seq + count - 1 > ? ORDER BY seq LIMIT 1", (after,)
+            ).fetchone()
+        return None if row is None else row[0]
 
     def backlog(self, after: int = 0) -> Backlog:
         """Return what waits behind a place.
@@ -296,35 +350,64 @@ class Spool:
         Raises:
             SpoolError: the file cannot be read.
         """
-        with self._lock, self._errors():
+        with self._guard.lock, self._reading_errors:
             row = self._connection.execute(BACKLOG, {"after": after}).fetchone()
         return Backlog(*row)
 
     def close(self, *, remove: bool) -> None:
-        """Give the file up, for others to adopt, or remove it."""
-        with self._lock:
+        """Give the file up, for others to adopt, or remove it; once more does nothing."""
+        if self.close_file() and remove:
+            _remove(self.path, self._ownership)
+        else:
+            self._ownership.release()
+
+    def close_file(self) -> bool:
+        """Close the file without giving it up; answer whether that went well."""
+        with self._guard.lock:
             try:
                 self._connection.close()
             except sqlite3.Error:
-                remove = False
-            if remove:
-                for path in files_of(self.path):
-                    path.unlink(missing_ok=True)
-                self._ownership.remove()
-            else:
-                self._ownership.release()
+                return False
+        return True
 
     def abandon_after_fork(self) -> None:
         """Let go of the parent's file in a forked child, without touching it.
 
-        The connection is neither closed nor collected, since SQLite would take the child for its owner; the lock's
-        descriptor is closed, which leaves the parent's lock as it is.
+        The connection is neither closed nor collected, since SQLite would take the child for its owner.
         """
         _parents_connections.append(self._connection)
-        self._ownership.abandon_after_fork()
 
-    def _errors(self) -> _Errors:
-        return _Errors(self.path)
+    def _prepared(self, destinations: Iterable[str]) -> dict[str, int]:
+        """Make the tables, if there are none, and a cursor for each destination; return the cursors."""
+        connection = self._connection
+        with _Transaction(connection):
+            with self._reading_errors:
+                schema = tuple(row[0] for row in connection.execute(_TABLES))
+            if not schema and self._pragma("page_count") <= 1:
+                for statement in _SCHEMA:
+                    connection.execute(statement)
+            elif schema != _SCHEMA:
+                raise self._damaged()
+            with self._reading_errors:
+                rows = connection.execute("SELECT destination, seq, seal FROM cursors").fetchall()
+            if any(row != _cursor_row(row[0], row[1]) for row in rows):
+                raise self._damaged()
+            cursors: dict[str, int] = {destination: seq for destination, seq, _ in rows}
+            # A new destination gets what there is, which begins behind the place that all the others have reached.
+            begin = min(cursors.values(), default=0)
+            new = {name: begin for name in destinations if name not in cursors}
+            connection.executemany(_SET_CURSOR, [_cursor_row(*each) for each in new.items()])
+        return {**cursors, **new}
+
+    def _pragma(self, what: str) -> Any:
+        return self._connection.execute(f"PRAGMA {what}").fetchone()[0]
+
+    def _damaged(self) -> SpoolDamaged:
+        return SpoolDamaged(f"{self.path}: damaged")
+
+
+_TABLES = "SELECT sql FROM sqlite_master WHERE type = 'table' ORDER BY name"
+_parents_connections: list[sqlite3.Connection] = []
 
 
 def joined(stretches: Sequence[Stretch]) -> Stretch:
@@ -335,9 +418,11 @@ def joined(stretches: Sequence[Stretch]) -> Stretch:
     return Stretch(stretches[0].first, stretches[0].at, envelopes, sum(each.size for each in stretches))
 
 
-def stretch_of(row: Sequence[Any]) -> Stretch:
-    """Return what a row holds."""
-    first, _, at, message_ids, bodies = row
+def stretch_of(row: Sequence[Any]) -> Stretch | None:
+    """Return what a row holds; `None` where that is not what was written, which SQLite does not see."""
+    first, count, at, message_ids, bodies, sealed = row
+    if not isinstance(bodies, bytes) or sealed != _seal(first, count, at, message_ids, bodies):
+        return None
     lines = bodies.split(b"\n")
     envelopes = [Envelope(*each) for each in zip(message_ids.split("\n"), lines, strict=True)]
     return Stretch(first, at, envelopes, len(bodies) - len(lines) + 1)
@@ -349,26 +434,55 @@ def _rows(stretch: Stretch) -> Iterator[tuple[Any, ...]]:
     for start in range(0, len(envelopes), count):
         part = envelopes[start : start + count]
         ids = "\n".join([each.message_id for each in part])
-        yield stretch.first + start, len(part), stretch.at, ids, b"\n".join([each.body for each in part])
+        bodies = b"\n".join([each.body for each in part])
+        row = (stretch.first + start, len(part), stretch.at, ids, bodies)
+        yield (*row, _seal(*row))
 
 
-_parents_connections: list[sqlite3.Connection] = []
+def _seal(first: int, count: int, at: float, message_ids: str, bodies: bytes) -> int:
+    """Return the checksum of a row."""
+    return zlib.crc32(bodies, zlib.crc32(f"{first} {count} {at!r} {message_ids}".encode()))
+
+
+def cursor_seal(destination: str, seq: int) -> int:
+    """Return the checksum of a cursor."""
+    return zlib.crc32(f"{seq} {destination}".encode())
+
+
+def _cursor_row(destination: str, seq: int) -> tuple[str, int, int]:
+    return destination, seq, cursor_seal(destination, seq)
 
 
 @dataclass(frozen=True, slots=True)
 class _Errors:
-    """Turns the errors of SQLite into ours."""
+    """Turns the errors of SQLite into ours.
+
+    Attributes:
+        path: the file.
+        reading: whether nothing is written, so that every error but a lock is one of the file's content.
+    """
 
     path: Path
+    reading: bool
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, sqlite3.Error):
-            raise SpoolError(f"{self.path}: {error}") from error
+            raise _translated(self.path, error, reading=self.reading) from error
 
 
-class _transaction:  # noqa: N801 - reads as a statement
+def _translated(path: Path, error: sqlite3.Error, *, reading: bool) -> SpoolError:
+    if isinstance(error, sqlite3.ProgrammingError):
+        return SpoolClosed(f"{path}: {error}")
+    # "Malformed" and "not a database" come as the base class itself; what cannot be decoded, as an operational error.
+    damaged = type(error) is sqlite3.DatabaseError or (
+        reading and isinstance(error, sqlite3.OperationalError) and "locked" not in str(error)
+    )
+    return (SpoolDamaged if damaged else SpoolError)(f"{path}: {error}")
+
+
+class _Transaction:
     """A transaction that is rolled back where its block raises."""
 
     __slots__ = ("_connection",)
@@ -377,16 +491,14 @@ class _transaction:  # noqa: N801 - reads as a statement
         self._connection = connection
 
     def __enter__(self) -> None:
+        self._roll_back()  # what an exception out of a signal handler may have left open
         self._connection.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
-        if kind is None:
-            try:
+        try:
+            if kind is None:
                 self._connection.execute("COMMIT")
-            except sqlite3.Error:
-                self._roll_back()
-                raise
-        else:
+        finally:
             self._roll_back()
 
     def _roll_back(self) -> None:
@@ -410,13 +522,22 @@ def files_of(path: Path) -> Iterator[Path]:
         yield path.with_name(path.name + suffix)
 
 
-def lock_of(path: Path) -> Lock | None:
-    """Take the lock of a spool; `None` where another process has it.
+def database_and_log(path: Path) -> tuple[Path, Path]:
+    """Name the files of a spool that hold its content."""
+    database, log, *_ = files_of(path)
+    return database, log
 
-    Raises:
-        OSError: the lock file cannot be opened.
-    """
-    return Lock.take(_lock_path(path))
+
+def lock_of(path: Path) -> Lock | None:
+    """Take the lock of a spool whose process has died; `None` where it lives, or another was faster."""
+    try:
+        lock = Lock.take(_lock_path(path), create=False)
+    except OSError:
+        return None
+    if lock is not None and not path.exists():  # delivered to its end and removed, between our look and our lock
+        lock.remove()
+        return None
+    return lock
 
 
 def share_lock_of(path: Path) -> Lock | None:
@@ -432,6 +553,12 @@ def _lock_path(path: Path) -> Path:
     return path.with_suffix(".lock")
 
 
+def _remove(path: Path, lock: Lock) -> None:
+    for each in files_of(path):
+        each.unlink(missing_ok=True)
+    lock.remove()
+
+
 def _modified(path: Path) -> float:
     try:
         return path.stat().st_mtime
@@ -441,19 +568,32 @@ def _modified(path: Path) -> float:
 
 def _connect(path: Path, *, fsync: bool) -> sqlite3.Connection:
     try:
-        # Made by us first, so that it is readable by its owner only from its first moment on.
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         connection = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, timeout=_BUSY_MILLISECONDS / 1e3
         )
-    except (OSError, sqlite3.Error) as error:
-        raise SpoolError(f"{path}: {error}") from error
+    except sqlite3.Error as error:
+        raise _translated(path, error, reading=False) from error
     try:
+        connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={'FULL' if fsync else 'OFF'}")
         connection.execute("PRAGMA secure_delete=ON")
-        connection.executescript(_SCHEMA)
     except sqlite3.Error as error:
         connection.close()
-        raise SpoolError(f"{path}: {error}") from error
+        raise _translated(path, error, reading=False) from error
     return connection
+
+
+def _sync_directories(directory: Path) -> None:
+    """Let the names of new files survive a loss of power, as far as the file system can."""
+    for each in (directory, directory.parent):
+        with suppress(OSError):
+            descriptor = os.open(each, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _cause(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__

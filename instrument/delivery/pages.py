@@ -1,0 +1,268 @@
+"""The pages of a SQLite database and of its write-ahead log, read without SQLite.
+
+SQLite reads nothing of a database whose first page is damaged, and passes in silence over what lies behind a damaged
+frame of a log. Both formats are documented: https://sqlite.org/fileformat2.html
+"""
+
+from __future__ import annotations
+
+import struct
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from typing_extensions import Self
+
+PAGE_SIZE = 4096
+
+Value = int | float | str | bytes | None
+
+_DATABASE_START = b"SQLite format 3\0" + struct.pack(">HBB", PAGE_SIZE, 2, 2)
+_FIRST_PAGE_HEADER = 100
+_LEAF = 0x0D
+_LEAF_HEADER = 8
+_MOST_LOCAL = PAGE_SIZE - 35
+_LEAST_LOCAL = (PAGE_SIZE - 12) * 32 // 255 - 23
+_MOST_PAYLOAD = 1 << 20
+_VARINT_BYTES = 9
+_LOG_HEADER = 32
+_FRAME_HEADER = 24
+_FRAME = _FRAME_HEADER + PAGE_SIZE
+_BIG_ENDIAN = 0x377F0683
+_MAGIC = (0x377F0682, _BIG_ENDIAN)
+_WORD = 0xFFFFFFFF
+_INTEGERS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
+_FLOAT, _ZERO, _ONE, _BLOB = 7, 8, 9, 12
+
+
+def are_sound(database: Path, log: Path) -> bool:
+    """Whether a database begins as ours do, and its log holds no frame that SQLite would pass over."""
+    with database.open("rb") as file:
+        if file.read(len(_DATABASE_START)) != _DATABASE_START:
+            return False
+    if not log.exists():
+        return True
+    with log.open("rb") as file:
+        header = _LogHeader.read(file)
+        if header is None:
+            return not file.read(1)  # a log that was just begun, or one whose header is damaged
+        return all(frame.sound for frame in _frames(file, header) if frame.current)
+
+
+def records(database: Path, log: Path) -> Iterator[Record]:
+    """Yield what looks like a row of a table, of every page that is readable: also old rows, and the same one twice."""
+    with ExitStack() as stack:
+        files: list[BinaryIO] = [stack.enter_context(each.open("rb")) for each in (database, log) if each.exists()]
+        pages = _Pages.of(files)
+        for page in pages.every:
+            yield from _rows(page, pages)
+
+
+class Record(NamedTuple):
+    """A row.
+
+    Attributes:
+        rowid: its number; in place of a column that is an integer primary key, there is `None`.
+        values: its columns.
+    """
+
+    rowid: int
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _LogHeader:
+    """The header of a log.
+
+    Attributes:
+        order: the byte order of the words that are summed up.
+        salts: what every frame since the last restart of the log carries.
+        sums: the checksum of the header, which that of the first frame goes on from.
+    """
+
+    order: str
+    salts: bytes
+    sums: tuple[int, int]
+
+    @classmethod
+    def read(cls, file: BinaryIO) -> Self | None:
+        """Read a header; `None` where it is damaged."""
+        raw = file.read(_LOG_HEADER)
+        if len(raw) < _LOG_HEADER:
+            return None
+        magic, _, page_size, _, _, _, first, second = struct.unpack(">8I", raw)
+        order = ">" if magic == _BIG_ENDIAN else "<"
+        sums = _checksum(raw[:_FRAME_HEADER], order, (0, 0))
+        sound = magic in _MAGIC and page_size == PAGE_SIZE and sums == (first, second)
+        return cls(order, raw[16:24], sums) if sound else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """One version of one page, in a log.
+
+    Attributes:
+        number: of the page.
+        content: the page; shorter where the file ends within.
+        current: whether it was written since the last restart of the log; where its header is damaged, it may be.
+        sound: whether its checksum is right.
+    """
+
+    number: int
+    content: bytes
+    current: bool
+    sound: bool
+
+
+def _frames(file: BinaryIO, header: _LogHeader | None) -> Iterator[_Frame]:
+    sums = header.sums if header is not None else (0, 0)
+    while len(raw := file.read(_FRAME)) > _FRAME_HEADER:
+        current = header is None or raw[8:16] == header.salts
+        sound = False
+        if header is not None and current and len(raw) == _FRAME:
+            sums = _checksum(raw[_FRAME_HEADER:], header.order, _checksum(raw[:8], header.order, sums))
+            sound = sums == struct.unpack(">II", raw[16:24])
+        yield _Frame(int.from_bytes(raw[:4], "big"), raw[_FRAME_HEADER:], current, sound)
+
+
+def _checksum(data: bytes, order: str, sums: tuple[int, int]) -> tuple[int, int]:
+    first, second = sums
+    for even, odd in struct.iter_unpack(order + "II", data):
+        first = first + even + second & _WORD
+        second = second + odd + first & _WORD
+    return first, second
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    file: BinaryIO
+    offset: int
+
+    def read(self) -> bytes:
+        self.file.seek(self.offset)
+        return self.file.read(PAGE_SIZE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A version of a page, wherever it lies."""
+
+    number: int
+    place: _Place
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """Every version of every page.
+
+    Attributes:
+        every: all of them, older ones first.
+        newest: where the newest version of each page lies, by its number.
+    """
+
+    every: list[_Page]
+    newest: dict[int, _Place]
+
+    @classmethod
+    def of(cls, files: list[BinaryIO]) -> Self:
+        """Look through a database and, if there is one, its log."""
+        database, *logs = files
+        size = database.seek(0, 2)
+        every = [_Page(offset // PAGE_SIZE + 1, _Place(database, offset)) for offset in range(0, size, PAGE_SIZE)]
+        newest = {each.number: each.place for each in every}
+        for log in logs:
+            log.seek(0)
+            header = _LogHeader.read(log)
+            log.seek(_LOG_HEADER)
+            for index, frame in enumerate(_frames(log, header)):
+                page = _Page(frame.number, _Place(log, _LOG_HEADER + index * _FRAME + _FRAME_HEADER))
+                every.append(page)
+                if frame.current:
+                    newest[frame.number] = page.place
+        return cls(every, newest)
+
+
+def _rows(page: _Page, pages: _Pages) -> Iterator[Record]:
+    """Yield the rows of one page, whatever its header says of their number."""
+    content = page.place.read()
+    start = _FIRST_PAGE_HEADER if page.number == 1 else 0
+    if len(content) <= start or content[start] != _LEAF:
+        return
+    slot, cells = start + _LEAF_HEADER, PAGE_SIZE
+    while slot + 2 <= cells:
+        place = int.from_bytes(content[slot : slot + 2], "big")
+        slot += 2
+        if slot <= place < len(content):
+            cells = min(cells, place)
+            try:
+                rowid, payload = _cell(content, place, pages)
+                yield Record(rowid, _columns(payload))
+            except (LookupError, ValueError, struct.error):
+                continue  # what stood there once, or a damaged row
+
+
+def _cell(content: bytes, place: int, pages: _Pages) -> tuple[int, bytes]:
+    """Return the number of a row and its payload, of which a long one goes on in other pages."""
+    size, place = _varint(content, place)
+    rowid, place = _varint(content, place)
+    if size > _MOST_PAYLOAD:
+        raise ValueError(size)
+    local = size
+    if size > _MOST_LOCAL:
+        local = _LEAST_LOCAL + (size - _LEAST_LOCAL) % (PAGE_SIZE - 4)
+        local = local if local <= _MOST_LOCAL else _LEAST_LOCAL
+    payload = content[place : place + local]
+    following = int.from_bytes(content[place + local : place + local + 4], "big")
+    while len(payload) < size:
+        more = pages.newest[following].read()
+        payload += more[4 : 4 + size - len(payload)]
+        following = int.from_bytes(more[:4], "big")
+        if len(more) < PAGE_SIZE:
+            break
+    if len(payload) < size:
+        raise ValueError(size)
+    return rowid, payload
+
+
+def _columns(payload: bytes) -> tuple[Value, ...]:
+    """Read the columns of a row."""
+    header_size, at = _varint(payload, 0)
+    place = header_size
+    values: list[Value] = []
+    while at < header_size:
+        kind, at = _varint(payload, at)
+        value, place = _value(payload, place, kind)
+        values.append(value)
+    return tuple(values)
+
+
+def _value(payload: bytes, place: int, kind: int) -> tuple[Value, int]:
+    if kind == 0:
+        return None, place
+    if kind in (_ZERO, _ONE):
+        return kind - _ZERO, place
+    if kind == _FLOAT:
+        return struct.unpack_from(">d", payload, place)[0], place + 8
+    if kind < _BLOB:
+        end = place + _INTEGERS[kind]
+        return int.from_bytes(payload[place:end], "big", signed=True), end
+    end = place + (kind - _BLOB) // 2
+    if end > len(payload):
+        raise ValueError(kind)
+    raw = payload[place:end]
+    return (raw.decode() if kind % 2 else raw), end
+
+
+def _varint(content: bytes, place: int) -> tuple[int, int]:
+    """Read a number of up to nine bytes, and where the next one begins."""
+    value = 0
+    for index in range(_VARINT_BYTES - 1):
+        byte = content[place + index]
+        value = value << 7 | byte & 0x7F
+        if byte < 0x80:  # noqa: PLR2004 - the highest bit says that there is more
+            return value, place + index + 1
+    return value << 8 | content[place + _VARINT_BYTES - 1], place + _VARINT_BYTES
