@@ -1,0 +1,81 @@
+"""What became of the messages, for Prometheus: the extra `instrument-analytics[prometheus]`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from instrument.client import default_client
+from instrument.delivery.ledger import Stats
+
+try:
+    from prometheus_client.core import REGISTRY, CounterMetricFamily, GaugeMetricFamily
+    from prometheus_client.registry import Collector
+except ModuleNotFoundError as error:
+    if error.name is None or error.name.partition(".")[0] != "prometheus_client":
+        raise
+    raise ImportError(
+        "instrument.prometheus needs prometheus-client: pip install 'instrument-analytics[prometheus]'"
+    ) from None
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from prometheus_client.metrics_core import Metric
+    from prometheus_client.registry import CollectorRegistry
+
+    from instrument.client import Client
+
+
+class ClientCollector(Collector):
+    """Shows the counts of one client whenever Prometheus asks for them; nothing is counted twice, or in between.
+
+    The counts are those of this process: servers that fork have a client, and so a scrape target, in each worker.
+
+    Args:
+        client: the client; by default, whichever is the default one when Prometheus asks.
+        registry: where it is registered; `None` to register it yourself.
+
+    >>> from prometheus_client import CollectorRegistry
+    >>> from instrument import Client
+    >>> registry = CollectorRegistry()
+    >>> collector = ClientCollector(Client(enabled=False), registry)
+    >>> registry.get_sample_value("instrument_messages_accepted_total")
+    0.0
+    """
+
+    def __init__(self, client: Client | None = None, registry: CollectorRegistry | None = REGISTRY) -> None:
+        self._client = client
+        if registry is not None:
+            registry.register(self)
+
+    def describe(self) -> Iterable[Metric]:
+        """Name the metrics, without making a client for it."""
+        return _metrics(Stats())
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the counts of now."""
+        return _metrics((self._client or default_client()).stats())
+
+
+def _metrics(stats: Stats) -> Iterator[Metric]:
+    for name, text, count in (
+        ("accepted", "Messages that the client took over.", stats.accepted),
+        ("undeclared", "Accepted messages that came as untyped objects.", stats.undeclared),
+        ("late", "Accepted messages that began after their request scope was closed.", stats.late),
+        ("spooled", "Messages that were committed to the disk.", stats.spooled),
+    ):
+        yield CounterMetricFamily(f"instrument_messages_{name}", text, value=count)
+    for name, text, label, counts in (
+        ("refused", "Messages that the client did not take over.", "reason", stats.refused),
+        ("delivered", "Messages that a destination took.", "destination", stats.delivered),
+        ("dead", "Messages that will never be delivered.", "reason", stats.dead),
+    ):
+        labelled = CounterMetricFamily(f"instrument_messages_{name}", text, labels=[label])
+        for value, count in counts.items():
+            labelled.add_metric([value], count)
+        yield labelled
+    yield CounterMetricFamily("instrument_delivery_retries", "Attempts that failed and were repeated.", stats.retried)
+    yield GaugeMetricFamily("instrument_messages_queued", "Messages that wait to be delivered.", stats.queued)
+    yield GaugeMetricFamily(
+        "instrument_delivery_lag_seconds", "How long the oldest message that waits has waited.", stats.lag
+    )
