@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import settings
@@ -28,6 +29,13 @@ acronyms: SearchStrategy[str] = st.from_regex(r"[A-Z][A-Z0-9]{1,4}", fullmatch=T
 
 # Text of any script, but no lone surrogates: those have no UTF-8 form, and tests of their own.
 texts: SearchStrategy[str] = st.text(st.characters(codec="utf-8"), max_size=20)
+
+# In any zone, so a day away from the ends of what UTC can say.
+moments: SearchStrategy[datetime] = st.datetimes(
+    min_value=datetime(1, 1, 2),  # noqa: DTZ001 - the zones are drawn
+    max_value=datetime(9999, 12, 30),  # noqa: DTZ001
+    timezones=st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes))),
+)
 
 _scalars: SearchStrategy[Any] = (
     st.none() | st.booleans() | st.integers(INT_MIN, INT_MAX) | st.floats(allow_nan=False, allow_infinity=False) | texts
