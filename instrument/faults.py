@@ -46,7 +46,8 @@ class Faults(ForkSafe):
         """How many messages were refused, by `Reason`; other errors of the instrumentation under `error`."""
         self.deferred: list[tuple[Exception, str]] = []
         """In strict mode: errors that could not be raised, since the handler's own exception went on, and where."""
-        self._lock = threading.Lock()
+        # One that a signal handler may take inside of what it interrupts.
+        self._lock = threading.RLock()
         self._logged: set[tuple[str, str]] = set()
 
     def report(self, error: Exception, where: str, *, handler_raised: bool = False) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import secrets
 import sqlite3
 from dataclasses import dataclass
 from time import time
 from typing import TYPE_CHECKING
 
 from instrument.delivery.envelope import Envelope
+from instrument.forks import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +26,12 @@ CREATE TABLE IF NOT EXISTS letters (
 """
 _COLUMNS = "id, at, destination, reason, message_id, body"
 _BUSY_SECONDS = 5.0
+
+log = logging.getLogger("instrument")
+
+# One for every file, and around its opening too: closing any descriptor of a file gives up all locks that this
+# process has on it (fcntl(2)), those of a thread that is just writing among them.
+_guard = Guard()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +66,21 @@ class DeadLetters:
         self.path = directory / FILE_NAME
 
     def add(self, destination: str, envelope: Envelope, reason: str) -> None:
-        """Keep an envelope.
+        """Keep an envelope; where the file is damaged, in a new one.
 
         Raises:
             OSError, sqlite3.Error: it could not be written.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self._opened() as connection:
-            connection.execute(
-                "INSERT INTO letters (at, destination, reason, message_id, body) VALUES (?,?,?,?,?)",
-                (time(), destination, reason, *envelope),
-            )
+        row = (time(), destination, reason, *envelope)
+        with _guard.lock:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                self._insert(row)
+            except sqlite3.DatabaseError as error:
+                if type(error) is not sqlite3.DatabaseError:  # the others are of what cannot be done just now
+                    raise
+                self._set_aside()
+                self._insert(row)
 
     def letters(self, ids: list[int] | None = None) -> list[DeadLetter]:
         """Return the letters, oldest first; with `ids`, only those.
@@ -77,7 +90,7 @@ class DeadLetters:
         """
         if not self.path.exists():
             return []
-        with self._opened() as connection:
+        with _guard.lock, self._opened() as connection:
             rows = connection.execute(f"SELECT {_COLUMNS} FROM letters ORDER BY id").fetchall()  # noqa: S608 - a constant
         every = [DeadLetter(row[0], row[1], row[2], row[3], Envelope(*row[4:])) for row in rows]
         return every if ids is None else [letter for letter in every if letter.id in ids]
@@ -90,8 +103,19 @@ class DeadLetters:
         """
         if not self.path.exists():
             return 0
-        with self._opened() as connection:
+        with _guard.lock, self._opened() as connection:
             return sum(connection.execute("DELETE FROM letters WHERE id = ?", (each,)).rowcount for each in ids)
+
+    def _insert(self, row: tuple[object, ...]) -> None:
+        with self._opened() as connection:
+            connection.execute(
+                "INSERT INTO letters (at, destination, reason, message_id, body) VALUES (?,?,?,?,?)", row
+            )
+
+    def _set_aside(self) -> None:
+        aside = self.path.with_name(f"{self.path.stem}-{secrets.token_hex(6)}.damaged")
+        self.path.rename(aside)
+        log.warning("%s is damaged. It is set aside as %s.", self.path, aside.name)
 
     def _opened(self) -> _Opened:
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -107,8 +131,12 @@ class _Opened:
         self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS)
 
     def __enter__(self) -> sqlite3.Connection:
-        self._connection.execute("PRAGMA secure_delete=ON")
-        self._connection.execute(_SCHEMA)
+        try:
+            self._connection.execute("PRAGMA secure_delete=ON")
+            self._connection.execute(_SCHEMA)
+        except BaseException:
+            self._connection.close()
+            raise
         return self._connection
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

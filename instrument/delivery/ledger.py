@@ -53,7 +53,8 @@ class Ledger(ForkSafe):
 
     def after_fork_in_child(self) -> None:
         """Count from nothing: what the parent counted is the parent's."""
-        self._lock = threading.Lock()
+        # One that a signal handler may take inside of what it interrupts.
+        self._lock = threading.RLock()
         self._counts: Counter[str] = Counter()
         self._delivered: Counter[str] = Counter()
         self._dead: Counter[str] = Counter()
