@@ -1,0 +1,5 @@
+"""The `instrument` command as `python -m instrument.cli`."""
+
+from instrument.cli import main
+
+main()

@@ -1,0 +1,46 @@
+"""The command and its parts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from instrument.cli import dead_letters, flush, forward, spool
+from instrument.cli.logs import log_to_stderr
+from instrument.version import VERSION
+
+app = typer.Typer(
+    name="instrument",
+    help="Look after the delivery of product analytics.",
+    no_args_is_help=True,
+    add_completion=False,
+    # A traceback of Typer's shows the values of variables: those of messages among them.
+    pretty_exceptions_enable=False,
+)
+app.add_typer(spool.app, name="spool")
+app.add_typer(dead_letters.app, name="dead-letters")
+app.command(name="flush")(flush.flush)
+app.command(name="forward")(forward.forward)
+
+
+def run() -> None:
+    """Run the command line, and exit."""
+    log_to_stderr()
+    app()
+
+
+def _show_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(VERSION)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Look after the delivery of product analytics."""

@@ -1,0 +1,78 @@
+"""`instrument flush`: deliver what dead processes left."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from instrument.cli import text
+from instrument.cli.options import AsJson, Host, SpoolDir, Timeout, To, WriteKey, environment, settings_of
+from instrument.delivery.attempts import Patience
+from instrument.delivery.dead_letters import DeadLetters
+from instrument.delivery.flush import Flush
+from instrument.delivery.status import source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from instrument.delivery.destination import Destination
+    from instrument.delivery.flush import Flushed
+
+
+def flush(
+    *,
+    to: To = "segment",
+    timeout: Timeout = 30.0,
+    spool_dir: SpoolDir = None,
+    write_key: WriteKey = None,
+    host: Host = None,
+    as_json: AsJson = False,
+) -> None:
+    """Deliver what processes that died have left; those that live deliver their own.
+
+    Exits with 1 where something could not be delivered.
+    """
+    settings = settings_of(spool_dir, write_key, host)
+    here = environment(settings, to)
+    directory = here.directory
+    assert directory is not None
+    total = _waiting(directory, here.destinations)
+    with text.progress("delivering", total) as done:
+        flushed = Flush(
+            directory=directory,
+            destinations=here.destinations,
+            letters=DeadLetters(directory),
+            patience=lambda: Patience(timeout),
+            fsync=settings.fsync,
+            heard=lambda counts: done(counts.delivered + counts.dead),
+        ).run()
+    for destination in here.destinations:
+        destination.close()
+    if as_json:
+        text.say_json(asdict(flushed))
+    else:
+        _say(flushed)
+    if flushed.dead or flushed.left or flushed.lost or flushed.problems:
+        raise typer.Exit(1)
+
+
+def _waiting(directory: Path, destinations: Sequence[Destination]) -> int:
+    dead = [each for each in source(directory).spools if not each.alive]
+    return sum(each.waiting.get(to.name, each.backlog).messages for each in dead for to in destinations)
+
+
+def _say(flushed: Flushed) -> None:
+    text.say(f"{flushed.delivered} messages were delivered.")
+    if flushed.dead:
+        text.say(f"{flushed.dead} were refused, and lie with the dead letters: see `instrument dead-letters list`.")
+    if flushed.left:
+        text.say(f"{flushed.left} are left.")
+    if flushed.lost:
+        text.complain(f"{flushed.lost} are lost with the damaged part of a spool.")
+    for what, problem in flushed.problems.items():
+        text.complain(f"{what}: {problem}")
+    if flushed.owned:
+        text.say(f"{flushed.owned} spools belong to processes that live, and deliver them.")
