@@ -137,7 +137,8 @@ class _Ages:
 def _ours(load: Load, directory: Path) -> tuple[Emit, Flush, AbstractContextManager[object]]:
     from benchmarks.contents import PROVISIONING, USER_ID  # noqa: PLC0415 - each process imports one client alone
     from instrument import Client, request_scope  # noqa: PLC0415
-    from instrument.delivery.destinations import segment as _  # noqa: F401, PLC0415 - a part of the imported client
+    from instrument.delivery import pipeline as _pipeline  # noqa: F401, PLC0415 - a part of the imported client
+    from instrument.delivery.destinations import segment as _  # noqa: F401, PLC0415 - another one
 
     client = Client(
         write_key="benchmark",

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-PAGE_SIZE = 4096
+PAGE_SIZE = 16_384
+"""Large, since a page takes one write, however few bytes it has; small enough for a commit of one message."""
 
 Value = int | float | str | bytes | None
 

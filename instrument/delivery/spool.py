@@ -40,7 +40,7 @@ _SCHEMA = (
     seal INTEGER NOT NULL
 )""",
 )
-_ROW_BYTES = 3_880
+_ROW_BYTES = 16_100
 _ROWS_AT_ONCE = (32, 8, 1)
 _INSERTS = {
     rows: "INSERT INTO envelopes VALUES " + ",".join(["(?,?,?,?,?,?)"] * rows)  # noqa: S608 - of constants
@@ -424,7 +424,7 @@ def stretch_of(row: Sequence[Any]) -> Stretch | None:
     if not isinstance(bodies, bytes) or sealed != _seal(first, count, at, message_ids, bodies):
         return None
     lines = bodies.split(b"\n")
-    envelopes = [Envelope(*each) for each in zip(message_ids.split("\n"), lines, strict=True)]
+    envelopes = list(map(Envelope._make, zip(message_ids.split("\n"), lines, strict=True)))
     return Stretch(first, at, envelopes, len(bodies) - len(lines) + 1)
 
 
