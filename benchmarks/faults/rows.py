@@ -166,12 +166,12 @@ def full_disk(scene: Scene) -> Outcome:
 
 @row("corrupt spool, a page of the file", cases=_OURS, most_lost=_MESSAGES_OF_A_PAGE)
 def corrupt_file(scene: Scene) -> Outcome:
-    return _corrupted(scene, scene.size(20_000, 12_000), lambda spool: spool)
+    return _corrupted(scene, scene.size(20_000, 12_000), _middle_of_the_file)
 
 
 @row("corrupt spool, a page of the log", cases=_OURS, most_lost=_MESSAGES_OF_A_PAGE)
 def corrupt_log(scene: Scene) -> Outcome:
-    return _corrupted(scene, 1_000, lambda spool: spool.with_name(spool.name + "-wal"))
+    return _corrupted(scene, 1_000, _middle_of_the_log)
 
 
 @row("two processes and a dead one's file", cases=_OURS, once=True)
@@ -202,7 +202,8 @@ def _killed(scene: Scene, runs: int, number: int, *, rate: float | None) -> Outc
     for _ in range(runs):
         sender = following.go()
         following = scene.endless_sender(rate=rate)  # imports meanwhile
-        time.sleep(moments.uniform(0.01, 0.5))
+        scene.wait_until(sender.has_sent)
+        time.sleep(moments.uniform(0.0, 0.3))
         sender.kill(number)
     following.stop()
     scene.recover()
@@ -221,13 +222,25 @@ def _left_by_a_dead_process(scene: Scene, messages: int) -> None:
     scene.sender(messages=messages, settle=True).go().sent().kill()
 
 
-def _corrupted(scene: Scene, messages: int, which: Callable[[Path], Path]) -> Outcome:
+def _middle_of_the_file(spool: Path) -> tuple[Path, int]:
+    return spool, spool.stat().st_size // _A_PAGE // 2 * _A_PAGE
+
+
+def _middle_of_the_log(spool: Path) -> tuple[Path, int]:
+    """Find the page of the frame in the middle (https://sqlite.org/fileformat2.html#the_write_ahead_log)."""
+    log = spool.with_name(spool.name + "-wal")
+    header, head_of_a_frame = 32, 24
+    frame = head_of_a_frame + _A_PAGE
+    return log, header + (log.stat().st_size - header) // frame // 2 * frame + head_of_a_frame
+
+
+def _corrupted(scene: Scene, messages: int, which: Callable[[Path], tuple[Path, int]]) -> Outcome:
+    """Write noise over one page of what a dead process left."""
     _left_by_a_dead_process(scene, messages)
     (spool,) = scene.spools()
-    path = which(spool)
-    size = path.stat().st_size
+    path, place = which(spool)
     with path.open("r+b") as file:
-        file.seek(size // _A_PAGE // 2 * _A_PAGE)
+        file.seek(place)
         file.write(random.Random(0).randbytes(_A_PAGE))
     scene.collector.start()
     scene.recover()

@@ -54,6 +54,8 @@ class Sender:
 
     def __init__(self, job: Job, patience: float) -> None:
         self.run = job.run
+        self._records = Path(job.records)
+        self._recorded = 0
         self.killed_at: float | None = None
         self.took: float | None = None
         self.gave_up = False
@@ -70,8 +72,13 @@ class Sender:
     def go(self) -> Self:
         """Wait until it is ready, and let it send."""
         self._hear("ready")
+        self._recorded = self._size_of_records()
         self._say()
         return self
+
+    def has_sent(self) -> bool:
+        """Whether anything was sent since it was let go."""
+        return self._size_of_records() > self._recorded
 
     def sent(self) -> Self:
         """Wait until it has sent everything."""
@@ -107,6 +114,9 @@ class Sender:
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+
+    def _size_of_records(self) -> int:
+        return self._records.stat().st_size if self._records.exists() else 0
 
     @property
     def _input(self) -> Any:
