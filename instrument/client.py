@@ -8,7 +8,7 @@ import threading
 import weakref
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from instrument import context
 from instrument.delivery.destination import network_blocked
@@ -64,7 +64,7 @@ class Options(TypedDict, total=False):
     flush_timeout: float
     strict: bool
     debug: bool
-    late: str
+    late: Literal["strip", "refuse"]
     on_error: Callable[[BaseException, str], object] | None
     on_drop: Callable[[Any, str], object] | None
     destinations: Sequence[Destination] | None
