@@ -1,0 +1,1 @@
+"""Reports that Celery renders: who ordered one travels with the task."""
