@@ -40,7 +40,7 @@ class ClientCollector(Collector):
     >>> registry = CollectorRegistry()
     >>> collector = ClientCollector(Client(enabled=False), registry)
     >>> registry.get_sample_value("instrument_messages_accepted_total")
-    0.0
+    0
     """
 
     def __init__(self, client: Client | None = None, registry: CollectorRegistry | None = REGISTRY) -> None:
