@@ -587,18 +587,25 @@ class TestClosedScopes:
 class TestLeavingInAnotherContext:
     """A generator's block may be entered in one context and left in another; nothing is held but the frame."""
 
-    async def test_an_async_generator_closed_by_another_task(self, tracked: Recorder) -> None:
+    async def test_an_async_generator_that_another_task_ends(self, tracked: Recorder) -> None:
         inherited: list[contextvars.Context] = []
 
+        @asynccontextmanager
         async def dependency() -> AsyncGenerator[None]:
             with request_scope(user_id=7):
                 inherited.append(contextvars.copy_context())
                 yield
 
-        generator = dependency()
-        await asyncio.create_task(_anext(generator))
+        async def enter() -> None:
+            await manager.__aenter__()
+
+        async def leave() -> None:
+            await manager.__aexit__(None, None, None)
+
+        manager = dependency()
+        await asyncio.create_task(enter())
         inherited[0].run(see, "open")
-        await asyncio.create_task(generator.aclose())
+        await asyncio.create_task(leave())
         inherited[0].run(see, "closed")
         assert _seen(tracked) == [{"user_id": 7, "step": "open"}, {"step": "closed"}]
         assert _marks(tracked) == [{}, {"late": True}]
@@ -624,10 +631,6 @@ class TestLeavingInAnotherContext:
         with request_scope(user_id=7):
             request_scope(user_id=8).__exit__(None, None, None)
             assert request_scope.user_id == 7
-
-
-async def _anext(generator: AsyncGenerator[None]) -> None:
-    await generator.__anext__()
 
 
 class TestALeakingGenerator:
