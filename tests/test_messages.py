@@ -667,6 +667,12 @@ class TestTheRegistry:
             assert ForgottenSoon in declared_messages()
         assert declared_messages() == before
 
+    def test_in_isolation_nothing_is_declared_yet(self) -> None:
+        assert SpecInvoicePaid in declared_messages()
+        with registry.isolated():
+            assert declared_messages() == ()
+        assert SpecInvoicePaid in declared_messages()
+
     def test_it_forgets_also_when_the_block_raises(self) -> None:
         before = declared_messages()
         with pytest.raises(DeclarationError), registry.isolated():
