@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("INSTRUMENT_", "SEGMENT_"))}
-"""What child processes get: the settings of whoever runs this are not theirs."""
+_BAN = "INSTRUMENT_NO_NETWORK"
+"""What keeps the processes of a test run from sending, where a test has not lifted it: that holds here too."""
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return what child processes get: the settings of whoever runs this are not theirs."""
+    settings = ("INSTRUMENT_", "SEGMENT_")
+    return {name: value for name, value in os.environ.items() if name == _BAN or not name.startswith(settings)} | more
 
 
 class CollectorProcess:
@@ -45,7 +51,7 @@ class CollectorProcess:
         command = [sys.executable, "-m", "instrument.testing.collector", "--port", port]
         if self.out is not None:
             command += ["--out", str(self.out)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
         if not self.url:

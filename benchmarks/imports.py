@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks.collecting import ENVIRONMENT
+from benchmarks.collecting import environment
 from benchmarks.measuring import interleaved
 from benchmarks.table import Bar, Result
 
@@ -29,6 +29,6 @@ def _importing(package: str) -> Callable[[], float]:
     command = [sys.executable, "-c", _PROGRAM.format(package)]
 
     def run() -> float:
-        return float(subprocess.run(command, env=ENVIRONMENT, check=True, capture_output=True, text=True).stdout)
+        return float(subprocess.run(command, env=environment(), check=True, capture_output=True, text=True).stdout)
 
     return run

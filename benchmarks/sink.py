@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
-from benchmarks.collecting import ENVIRONMENT
+from benchmarks.collecting import environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ class _Handler(BaseHTTPRequestHandler):
 def sink() -> Iterator[str]:
     """Run one in a process of its own, and give its address."""
     command = [sys.executable, "-m", "benchmarks.sink"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment()) as process:
         assert process.stdout is not None
         try:
             yield process.stdout.readline().strip()

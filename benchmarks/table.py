@@ -79,8 +79,8 @@ class Result:
         """Return the row for the table."""
         return [
             self.what,
-            "-" if self.theirs is None else f"{_number(self.theirs)} {self.unit}",
-            f"{_number(self.ours)} {self.unit}",
+            "-" if self.theirs is None else f"{_number(self.theirs)} {self.unit}".rstrip(),
+            f"{_number(self.ours)} {self.unit}".rstrip(),
             "-" if self.ratio is None else f"{self.ratio:.2f}x",
             "" if self.bar is None else str(self.bar),
             {None: "", True: "yes", False: "NO"}[self.met],

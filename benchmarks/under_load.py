@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from benchmarks.collecting import ENVIRONMENT, CollectorProcess
+from benchmarks.collecting import CollectorProcess, environment
 from benchmarks.flatness import around
 from benchmarks.load import Load, Measured
 from benchmarks.sink import counted, sink
@@ -133,7 +133,7 @@ def _interleaved(
 
 def _child(module: str, *arguments: str) -> dict[str, Any]:
     command = [sys.executable, "-m", module, *arguments]
-    output = subprocess.run(command, env=ENVIRONMENT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    output = subprocess.run(command, env=environment(), check=True, stdout=subprocess.PIPE, text=True).stdout
     document: dict[str, Any] = json.loads(output)
     return document
 

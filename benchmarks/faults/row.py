@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from benchmarks.faults.scene import Scene
 
@@ -64,8 +64,10 @@ class Outcome:
         first: the longest first call of a process, in seconds.
         block: the longest call of all others.
         exit: the longest end of a process, in seconds; `None` where it was killed.
+        gaps: lost messages that are older than one of the same process that came.
         oldest_lost: how old the oldest lost message was when its process was killed, in seconds, at p50 and p99 of
             the runs that lost any, and at most; `None` where none was lost, or nothing was killed.
+        most_lost: how many messages may be lost, where the row damages some.
         notes: what else there is to say.
         expectations: what has to be true of it, besides what has to be of every row.
     """
@@ -79,7 +81,9 @@ class Outcome:
     first: float
     block: float
     exit: float | None
+    gaps: int
     oldest_lost: tuple[float, float, float] | None
+    most_lost: int = 0
     notes: list[str] = field(default_factory=list[str])
     expectations: list[Expectation] = field(default_factory=list[Expectation])
 
@@ -98,7 +102,6 @@ class Row:
         cases: who is put to it.
         killed: whether processes are killed before they have ended: in `memory` anything may be lost then, in
             `batched` what is young.
-        most_lost: how many messages may be lost for another reason.
         once: whether no message may come twice.
         needs: answers why the row cannot be run here, or with nothing.
     """
@@ -107,14 +110,13 @@ class Row:
     run: Callable[[Scene], Outcome]
     cases: Sequence[Case] = DURABLE
     killed: bool = False
-    most_lost: int = 0
     once: bool = False
     needs: Callable[[], str] = str
 
     def expectations(self, case: Case, outcome: Outcome, bound: float) -> list[Expectation]:
         """Return what has to be true of our client in this row, with what the row itself asked for."""
         every = [
-            self._nothing_lost(case, outcome),
+            *self._nothing_lost(case, outcome),
             Expectation("something was sent", outcome.sent > 0),
             Expectation(f"first call ≤ {LONGEST_BLOCK * 1e3:.0f} ms", outcome.first <= LONGEST_BLOCK, timed=True),
         ]
@@ -127,14 +129,15 @@ class Row:
             every.append(Expectation("nothing came twice", outcome.repeated == 0))
         return [*every, *outcome.expectations]
 
-    def _nothing_lost(self, case: Case, outcome: Outcome) -> Expectation:
+    def _nothing_lost(self, case: Case, outcome: Outcome) -> Iterator[Expectation]:
         if not self.killed or case.durability == "sync":
-            most = f"at most {self.most_lost}" if self.most_lost else "nothing"
-            return Expectation(f"{most} lost", outcome.lost <= self.most_lost)
-        if case.durability == "memory":
-            return Expectation("in memory a kill may lose anything", met=True)
-        young = outcome.oldest_lost is None or outcome.oldest_lost[1] < YOUNG
-        return Expectation(f"p99 of the oldest lost below {YOUNG * 1e3:.0f} ms", young, timed=True)
+            most = f"at most {outcome.most_lost}" if outcome.most_lost else "nothing"
+            yield Expectation(f"{most} lost", outcome.lost <= outcome.most_lost)
+            return
+        yield Expectation("the lost are the newest", outcome.gaps == 0)
+        if case.durability == "batched":
+            young = outcome.oldest_lost is None or outcome.oldest_lost[1] < YOUNG
+            yield Expectation(f"p99 of the oldest lost below {YOUNG * 1e3:.0f} ms", young, timed=True)
 
 
 ROWS: list[Row] = []
@@ -146,14 +149,13 @@ def row(
     *,
     cases: Sequence[Case] = DURABLE,
     killed: bool = False,
-    most_lost: int = 0,
     once: bool = False,
     needs: Callable[[], str] = str,
 ) -> Callable[[Callable[[Scene], Outcome]], Callable[[Scene], Outcome]]:
     """Add a row to the table; see `Row`."""
 
     def add(run: Callable[[Scene], Outcome]) -> Callable[[Scene], Outcome]:
-        ROWS.append(Row(name, run, cases, killed, most_lost, once, needs))
+        ROWS.append(Row(name, run, cases, killed, once, needs))
         return run
 
     return add

@@ -14,7 +14,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from benchmarks.collecting import ENVIRONMENT
+from benchmarks.collecting import environment
 from benchmarks.faults.row import BATCHED, EVERY, SYNC, row
 
 if TYPE_CHECKING:
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from benchmarks.faults.row import Outcome
     from benchmarks.faults.scene import Scene
 
-_A_PAGE = 4_096
-"""Bytes of one page of the spool."""
-_MESSAGES_OF_A_PAGE = 20
-"""How many messages lie in a page and those that it leads to, at most: each takes more than 300 bytes."""
+_LEAST_BYTES = 250
+"""What a message takes in the spool, at least."""
 _OURS = (BATCHED, SYNC)
 
 
@@ -164,12 +162,12 @@ def full_disk(scene: Scene) -> Outcome:
         return outcome
 
 
-@row("corrupt spool, a page of the file", cases=_OURS, most_lost=_MESSAGES_OF_A_PAGE)
+@row("corrupt spool, a page of the file", cases=_OURS)
 def corrupt_file(scene: Scene) -> Outcome:
     return _corrupted(scene, scene.size(20_000, 12_000), _middle_of_the_file)
 
 
-@row("corrupt spool, a page of the log", cases=_OURS, most_lost=_MESSAGES_OF_A_PAGE)
+@row("corrupt spool, a page of the log", cases=_OURS)
 def corrupt_log(scene: Scene) -> Outcome:
     return _corrupted(scene, 1_000, _middle_of_the_log)
 
@@ -222,29 +220,35 @@ def _left_by_a_dead_process(scene: Scene, messages: int) -> None:
     scene.sender(messages=messages, settle=True).go().sent().kill()
 
 
-def _middle_of_the_file(spool: Path) -> tuple[Path, int]:
-    return spool, spool.stat().st_size // _A_PAGE // 2 * _A_PAGE
+def _middle_of_the_file(spool: Path) -> tuple[Path, int, int]:
+    page = int.from_bytes(spool.read_bytes()[16:18], "big")
+    page = 0x10000 if page == 1 else page
+    return spool, spool.stat().st_size // page // 2 * page, page
 
 
-def _middle_of_the_log(spool: Path) -> tuple[Path, int]:
-    """Find the page of the frame in the middle (https://sqlite.org/fileformat2.html#the_write_ahead_log)."""
+def _middle_of_the_log(spool: Path) -> tuple[Path, int, int]:
     log = spool.with_name(spool.name + "-wal")
+    content = log.read_bytes()
     header, head_of_a_frame = 32, 24
-    frame = head_of_a_frame + _A_PAGE
-    return log, header + (log.stat().st_size - header) // frame // 2 * frame + head_of_a_frame
+    page = int.from_bytes(content[8:12], "big")
+    frame = head_of_a_frame + page
+    return log, header + (len(content) - header) // frame // 2 * frame + head_of_a_frame, page
 
 
-def _corrupted(scene: Scene, messages: int, which: Callable[[Path], tuple[Path, int]]) -> Outcome:
-    """Write noise over one page of what a dead process left."""
+def _corrupted(scene: Scene, messages: int, middle: Callable[[Path], tuple[Path, int, int]]) -> Outcome:
+    """Write noise over one page of what a dead process left (https://sqlite.org/fileformat2.html says where)."""
     _left_by_a_dead_process(scene, messages)
     (spool,) = scene.spools()
-    path, place = which(spool)
+    path, place, page = middle(spool)
     with path.open("r+b") as file:
         file.seek(place)
-        file.write(random.Random(0).randbytes(_A_PAGE))
+        file.write(random.Random(0).randbytes(page))
     scene.collector.start()
     scene.recover()
-    return scene.outcome()
+    outcome = scene.outcome()
+    outcome.most_lost = page // _LEAST_BYTES + 2  # and those that begin before it and end behind it
+    outcome.notes.append(f"a page of {page:,} bytes, of which at most {outcome.most_lost} messages have a part")
+    return outcome
 
 
 @contextmanager
@@ -263,7 +267,7 @@ def _gunicorn(scene: Scene) -> Iterator[int]:
     options = ["--preload", "--workers=4", "--bind=127.0.0.1:0", f"--log-file={log}", "--no-control-socket"]
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", *options, "benchmarks.faults.web:application"],
-        env=ENVIRONMENT | scene.job(end="exit").environment(),
+        env=environment(**scene.job(end="exit").environment()),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

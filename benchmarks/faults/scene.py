@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.collecting import ENVIRONMENT, CollectorProcess
+from benchmarks.collecting import CollectorProcess, environment
 from benchmarks.faults.clients import Job
 from benchmarks.faults.records import Record, read
 from benchmarks.faults.row import Outcome
@@ -66,7 +66,7 @@ class Sender:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env=ENVIRONMENT | job.environment(),
+            env=environment(**job.environment()),
         )
 
     def go(self) -> Self:
@@ -98,22 +98,26 @@ class Sender:
             self._process.kill()
             self._process.wait()
         self.took = time.monotonic() - start
-        self._output.close()
+        self._close_pipes()
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send it a signal that ends it, and wait until it has ended."""
         os.kill(self._process.pid, number)
         self.killed_at = time.monotonic()
         self._process.wait(_PATIENCE)
-        self._output.close()
-        with suppress(OSError):
-            self._input.close()
+        self._close_pipes()
 
     def stop(self) -> None:
         """See to it that nothing is left running."""
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+        self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        self._output.close()
+        with suppress(OSError):
+            self._input.close()
 
     def _size_of_records(self) -> int:
         return self._records.stat().st_size if self._records.exists() else 0
@@ -246,6 +250,7 @@ class Scene:
             first=first,
             block=block,
             exit=max(ended, default=None),
+            gaps=_gaps(lost, delivered),
             oldest_lost=self._oldest(lost),
         )
         if any(sender.gave_up for sender in self.senders):
@@ -278,6 +283,13 @@ class Scene:
         letters = [letter for each in directories(self.spool_dir) for letter in DeadLetters(each).letters()]
         found = [from_json(letter.envelope.body)["properties"] for letter in letters]
         return {(each["run"], each["number"]) for each in found}
+
+
+def _gaps(lost: Iterable[Record], delivered: Iterable[tuple[int, int]]) -> int:
+    newest: dict[int, int] = {}
+    for run, number in delivered:
+        newest[run] = max(number, newest.get(run, number))
+    return sum(record.number < newest.get(record.run, 0) for record in lost)
 
 
 def _longest(records: list[Record]) -> tuple[float, float]:
