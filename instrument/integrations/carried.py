@@ -6,6 +6,8 @@ The text is a JSON object in ASCII, so that every broker carries it: `{"user_id"
 from __future__ import annotations
 
 import json
+from math import inf
+from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -112,6 +114,24 @@ def close_clients(clients: Iterable[Client], timeout: float | None = None) -> No
     """
     for client in (default_client(), *clients):
         client.close(timeout)
+
+
+def flush_clients(clients: Iterable[Client], most: float | None = None) -> bool:
+    """Flush the default client and others, each within its setting `flush_timeout`.
+
+    Args:
+        clients: the others.
+        most: seconds that all of it may take, where that is less.
+
+    Returns:
+        Whether everything was delivered.
+    """
+    end = inf if most is None else monotonic() + most
+    flushed = True
+    for client in (default_client(), *clients):
+        left = max(0.0, end - monotonic())
+        flushed = client.flush(min(left, client.settings.flush_timeout)) and flushed
+    return flushed
 
 
 def _plain(name: str, value: object) -> object:

@@ -1,0 +1,1 @@
+"""A command line that deploys: once with Click, once with Typer."""
