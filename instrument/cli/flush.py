@@ -55,7 +55,7 @@ def flush(
         text.say_json(asdict(flushed))
     else:
         _say(flushed)
-    if flushed.dead or flushed.left or flushed.lost or flushed.problems:
+    if flushed.dead or flushed.left or flushed.lost or flushed.others or flushed.problems:
         raise typer.Exit(1)
 
 
@@ -70,6 +70,8 @@ def _say(flushed: Flushed) -> None:
         text.say(f"{flushed.dead} were refused, and lie with the dead letters: see `instrument dead-letters list`.")
     if flushed.left:
         text.say(f"{flushed.left} are left.")
+    for name, count in flushed.others.items():
+        text.say(f"{count} are left for {name}, which is not among the destinations.")
     if flushed.lost:
         text.complain(f"{flushed.lost} are lost with the damaged part of a spool.")
     for what, problem in flushed.problems.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import isclass, isfunction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -131,6 +132,8 @@ def _imported(module: str, name: str) -> Sequence[Destination]:
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
         raise typer.BadParameter(f"--to {module}:{name}: it cannot be imported ({error})") from None
-    if callable(found):
-        found = found()
-    return [found] if hasattr(found, "send") else list(found)
+    made = found() if isfunction(found) else found
+    several: list[Any] = list(made) if isinstance(made, (list, tuple)) else [made]  # pyright: ignore[reportUnknownArgumentType]
+    if not all(hasattr(each, "send") and not isclass(each) for each in several):
+        raise typer.BadParameter(f"--to {module}:{name}: it is no destination, and no list of them")
+    return several

@@ -35,6 +35,7 @@ class Flushed:
         left: messages that stay in the spools.
         lost: messages of damaged spools that could not be saved.
         owned: spools that belong to a process that lives, and delivers them itself.
+        others: messages that wait for destinations that were not asked for, by their names.
         problems: why a destination was given up, by its name, and why a spool was, by its file.
     """
 
@@ -43,6 +44,7 @@ class Flushed:
     left: int = 0
     lost: int = 0
     owned: int = 0
+    others: dict[str, int] = field(default_factory=dict[str, int])
     problems: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -87,17 +89,27 @@ class Flush:
             flushed.problems[path.name] = str(error)
 
     def _empty(self, spool: Spool, flushed: Flushed) -> None:
-        left, everything = 0, False
+        waiting = 0
+        everything = False
         try:
             for destination in self.destinations:
                 reader = Reader(destination.name, spool)
                 if destination.name not in flushed.problems:
                     self._send(reader, destination, flushed)
-                left += spool.backlog(reader.cursor).messages
-            everything = not left
+                waiting += spool.backlog(reader.cursor).messages
+            everything = waiting + self._waiting_for_others(spool, flushed) == 0
         finally:
-            flushed.left += left
+            flushed.left += waiting
             spool.close(remove=everything)
+
+    def _waiting_for_others(self, spool: Spool, flushed: Flushed) -> int:
+        """Count what waits for destinations that are not ours: they have shared this source, and may again."""
+        ours = {each.name for each in self.destinations}
+        waiting = {name: spool.backlog(seq).messages for name, seq in spool.cursors.items() if name not in ours}
+        for name, count in waiting.items():
+            if count:
+                flushed.others[name] = flushed.others.get(name, 0) + count
+        return sum(waiting.values())
 
     def _send(self, reader: Reader, destination: Destination, flushed: Flushed) -> None:
         account = _Account(reader, destination.name, self.letters, Said(log), flushed, self.heard)
