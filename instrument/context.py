@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from inspect import CO_GENERATOR
+from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
 from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_GENERATORS_THAT_ENTER_FOR_OTHERS = ("contextlib", "_pytest")
+_GENERATORS_THAT_ENTER_FOR_OTHERS = ("contextlib", "_pytest", "pytest_asyncio", "anyio")
 
 
 class Frame:
@@ -315,15 +315,6 @@ def _checked(scope: Scope | None, fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def checked_fields(given: Scope | Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the fields that are set in what an entry point was given, by name.
-
-    Raises:
-        ScopeError: in strict mode, a name that no declared scope has.
-    """
-    return _checked(given, {}) if isinstance(given, Scope) else _checked(None, given or {})
-
-
 def current_frame() -> Frame | None:
     """Return the innermost frame that is open."""
     return _open_frame()
@@ -349,7 +340,8 @@ def _warn_of_a_leaking_generator() -> None:
         return
     frame = sys._getframe(2)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - how `warnings` finds its caller
     resumed_by = "" if frame.f_back is None else str(frame.f_back.f_globals.get("__name__", ""))
-    if frame.f_code.co_flags & CO_GENERATOR and not resumed_by.startswith(_GENERATORS_THAT_ENTER_FOR_OTHERS):
+    is_generator = frame.f_code.co_flags & (CO_GENERATOR | CO_ASYNC_GENERATOR)
+    if is_generator and not resumed_by.startswith(_GENERATORS_THAT_ENTER_FOR_OTHERS):
         warnings.warn(
             f"{frame.f_code.co_filename}:{frame.f_lineno}: request_scope is opened inside the generator "
             f"{frame.f_code.co_name}: whoever consumes it sees the scope too. Open it around the generator.",

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from instrument.declared import IDENTITY, Declared
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic.fields import FieldInfo
+
 _NAMES: set[str] = set(IDENTITY)
+_PROPAGATED: dict[str, FieldInfo] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Propagated:
+    """Marks a scope's field that goes along to other services: `project_id: Annotated[int, Propagated()]`."""
 
 
 class Scope(Declared, abstract=True):
@@ -30,6 +42,9 @@ class Scope(Declared, abstract=True):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         _NAMES.update(cls.model_fields)
+        for name, info in cls.model_fields.items():
+            if any(isinstance(each, Propagated) for each in info.metadata):
+                _PROPAGATED.setdefault(name, info)
 
 
 def scope_names() -> frozenset[str]:
@@ -40,3 +55,8 @@ def scope_names() -> frozenset[str]:
 def is_scope_name(name: str) -> bool:
     """Whether some declared scope has a field of this name."""
     return name in _NAMES
+
+
+def propagated_fields() -> Mapping[str, FieldInfo]:
+    """Return the fields that some declared scope marks as `Propagated`, by name."""
+    return dict(_PROPAGATED)
