@@ -22,8 +22,8 @@ from celery import signals as celery_signals
 from celery.exceptions import Ignore, Reject, Retry
 
 from instrument.calls import Outcome
-from instrument.decorators import instrumentation_of
 from instrument.integrations.carried import NAME, TaskEntry, close_clients, packed
+from instrument.integrations.retries import divert_retried, is_body
 from instrument.outcomes import judge_raised
 
 if TYPE_CHECKING:
@@ -140,27 +140,17 @@ judge_raised(Retry, _diverted)
 judge_raised(Ignore, _diverted)
 judge_raised(Reject, _diverted)
 
-_learned: set[type[BaseException]] = set()
-
 
 def _learn_retries(task: Any) -> None:
     for kind in getattr(task, "autoretry_for", ()):
-        if kind not in _learned:
-            _learned.add(kind)
-            judge_raised(kind, _diverted_if_retried)
+        divert_retried(kind, _is_retried)
 
 
-def _diverted_if_retried(error: BaseException, call: Call) -> Outcome | None:
+def _is_retried(error: BaseException, call: Call) -> bool:
     task = cast("Any", current_task)
-    if _connected is None or not task or not _is_body_of(task, call):
-        return None
-    return Outcome.DIVERTED if _will_retry(task, error) else None
-
-
-def _is_body_of(task: Any, call: Call) -> bool:
-    # Another handler, which the task calls, has failed: it is the task that will be run again.
-    instrumentation = instrumentation_of(getattr(task, "_orig_run", None))
-    return instrumentation is not None and instrumentation.handler is call.handler
+    if _connected is None or not task or not is_body(getattr(task, "_orig_run", None), call):
+        return False
+    return _will_retry(task, error)
 
 
 def _will_retry(task: Any, error: BaseException) -> bool:

@@ -1,0 +1,1 @@
+"""Pictures that Dramatiq scales: who uploaded one goes along with the message."""

@@ -1,0 +1,1 @@
+"""Letters that RQ sends: who wrote one goes along with the job."""
