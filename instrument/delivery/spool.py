@@ -294,7 +294,7 @@ class Spool:
             SpoolError: the file cannot be read now.
         """
         found: list[Stretch] = []
-        size = 0
+        count = size = 0
         with self._guard.lock, self._reading_errors:
             for row in self._connection.execute(_READ, {"next": after + 1}):
                 stretch = stretch_of(row)
@@ -302,10 +302,12 @@ class Spool:
                     raise self._damaged()
                 if stretch.last <= after:
                     continue
-                if found and (stretch.first != found[-1].last + 1 or size > limits.size):
+                enough = count >= limits.count or size > limits.size
+                if found and (enough or stretch.first != found[-1].last + 1):
                     break
                 found.append(stretch.after(after))
-                size += stretch.size
+                count += len(found[-1].envelopes)
+                size += found[-1].size
         return joined(found).cut(limits) if found else None
 
     def advance(self, destination: str, seq: int) -> None:
