@@ -54,7 +54,9 @@ def _by_mypy() -> Found:
     output = _run("mypy", "--strict", "--output", "json", *(str(path.relative_to(ROOT)) for path in SNIPPETS))
     errors: list[dict[str, Any]] = [json.loads(line) for line in output.splitlines()]
     return {
-        (_name(Path(error["file"])), error["line"], error["code"]) for error in errors if error["severity"] == "error"
+        (_name(Path(error["file"])), error["line"], error["code"])
+        for error in errors
+        if error["severity"] == "error" and ROOT / error["file"] in SNIPPETS
     }
 
 
