@@ -257,7 +257,7 @@ def test_flush_leaves_the_spools_of_living_processes_alone(machine: Machine) -> 
     living.communicate(timeout=20)
     assert (result.exit_code, result.stdout) == (
         0,
-        "0 messages were delivered.\n1 spools belong to processes that live, and deliver them.\n",
+        "Delivered: 0 messages.\nLeft to processes that live, and deliver them: 1 spool.\n",
     )
 
 
@@ -273,7 +273,7 @@ def test_flush_leaves_what_cannot_be_delivered_and_says_why(machine: Machine) ->
     machine.leave(3)
     machine.collector.behave("status", status=503)
     result = machine.run("flush --timeout 0.1")
-    assert (result.exit_code, result.stdout) == (1, "0 messages were delivered.\n3 are left.\n")
+    assert (result.exit_code, result.stdout) == (1, "Delivered: 0 messages.\nLeft: 3 messages.\n")
     assert "answered 503 Service Unavailable; nothing was taken for 0.1 seconds" in result.stderr
     machine.collector.behave("segment")
     assert machine.json("flush")["delivered"] == 3
@@ -309,7 +309,7 @@ def test_flush_leaves_what_waits_for_another_destination(machine: Machine) -> No
     result = machine.run("flush")
     assert (result.exit_code, result.stdout) == (
         1,
-        "2 messages were delivered.\n2 are left for elsewhere, which is not among the destinations.\n",
+        "Delivered: 2 messages.\nLeft for elsewhere, which is not among the destinations: 2 messages.\n",
     )
     (found,) = machine.json("spool status")["sources"][0]["spools"]
     assert {name: each["messages"] for name, each in found["destinations"].items()} == {"segment": 0, "elsewhere": 2}

@@ -144,12 +144,12 @@ def purge(
     letters = DeadLetters(_directory(settings_of(spool_dir, write_key, host), source))
     chosen = _chosen(letters, ids, every=every)
     if chosen and not yes:
-        typer.confirm(f"Remove {_count(len(chosen), 'dead letter')} for good?", abort=True, err=True)
+        typer.confirm(f"Remove {text.counted(len(chosen), 'dead letter')} for good?", abort=True, err=True)
     removed = letters.remove([each.id for each in chosen])
     if as_json:
         text.say_json({"removed": removed})
     else:
-        text.say(f"Removed: {_count(removed, 'dead letter')}.")
+        text.say(f"Removed: {text.counted(removed, 'dead letter')}.")
 
 
 def _directory(settings: Settings, source: str | None) -> Path:
@@ -226,11 +226,11 @@ def _message(letter: DeadLetter) -> Any:
 
 
 def _say_replayed(replayed: Replayed, old: Sequence[int]) -> None:
-    text.say(f"Delivered: {_count(len(replayed.delivered), 'dead letter')}.")
+    text.say(f"Delivered: {text.counted(len(replayed.delivered), 'dead letter')}.")
     for number, reason in replayed.refused.items():
         text.complain(f"{number} was refused again: {reason}")
     if replayed.left:
-        text.complain(f"Not delivered: {_count(len(replayed.left), 'dead letter')}. {replayed.problem}")
+        text.complain(f"Not delivered: {text.counted(len(replayed.left), 'dead letter')}. {replayed.problem}")
     if old:
         numbers = ", ".join(map(str, old))
         text.say(
@@ -246,7 +246,3 @@ def _replayed_json(replayed: Replayed, old: Sequence[int]) -> dict[str, Any]:
         "problem": replayed.problem,
         "beyond_dedupe_window": list(old),
     }
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")

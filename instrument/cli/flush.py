@@ -65,16 +65,19 @@ def _waiting(directory: Path, destinations: Sequence[Destination]) -> int:
 
 
 def _say(flushed: Flushed) -> None:
-    text.say(f"{flushed.delivered} messages were delivered.")
+    text.say(f"Delivered: {text.counted(flushed.delivered, 'message')}.")
     if flushed.dead:
-        text.say(f"{flushed.dead} were refused, and lie with the dead letters: see `instrument dead-letters list`.")
+        text.say(
+            f"Refused: {text.counted(flushed.dead, 'message')}, which lie with the dead letters now; "
+            "see `instrument dead-letters list`."
+        )
     if flushed.left:
-        text.say(f"{flushed.left} are left.")
+        text.say(f"Left: {text.counted(flushed.left, 'message')}.")
     for name, count in flushed.others.items():
-        text.say(f"{count} are left for {name}, which is not among the destinations.")
+        text.say(f"Left for {name}, which is not among the destinations: {text.counted(count, 'message')}.")
     if flushed.lost:
-        text.complain(f"{flushed.lost} are lost with the damaged part of a spool.")
+        text.complain(f"Lost with the damaged part of a spool: {text.counted(flushed.lost, 'message')}.")
     for what, problem in flushed.problems.items():
         text.complain(f"{what}: {problem}")
     if flushed.owned:
-        text.say(f"{flushed.owned} spools belong to processes that live, and deliver them.")
+        text.say(f"Left to processes that live, and deliver them: {text.counted(flushed.owned, 'spool')}.")

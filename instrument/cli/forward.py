@@ -96,10 +96,10 @@ def forward(
     if as_json:
         text.say_json({**asdict(forwarded), "problem": problem})
     else:
-        text.say(
-            f"{forwarded.delivered} messages were delivered, {forwarded.repeated} of them not for the first time; "
-            f"{forwarded.dead} were refused."
-        )
+        repeated = f", {forwarded.repeated:,} of them not for the first time" if forwarded.repeated else ""
+        text.say(f"Delivered: {text.counted(forwarded.delivered, 'message')}{repeated}.")
+        if forwarded.dead:
+            text.say(f"Refused: {text.counted(forwarded.dead, 'message')}; see `instrument dead-letters list`.")
     if problem is not None:
         text.complain(problem)
     if problem is not None or forwarded.dead:

@@ -106,6 +106,15 @@ def size(count: int) -> str:
     return f"{count} B"
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number of things.
+
+    >>> counted(1, "message"), counted(2_000, "message")
+    ('1 message', '2,000 messages')
+    """
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
 def moment(at: float) -> str:
     """Return a time in seconds since 1970, in UTC.
 
