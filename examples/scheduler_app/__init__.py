@@ -1,0 +1,1 @@
+"""Reminders that APScheduler gives: who asked for one is remembered with the job."""
