@@ -88,7 +88,7 @@ def forward(
             options={} if credentials is None else {"user_credentials": str(credentials)},
             patience=patience,
         )
-    except ImportError as error:
+    except (ImportError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
     problem = _run(lambda: forwarder.run(until_empty=until_empty), forwarder.stop)
     destination.close()

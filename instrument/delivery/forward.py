@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 from instrument.delivery.attempts import GaveUp, Patience, Sending, tell
 from instrument.delivery.destination import Unavailable
 from instrument.delivery.envelope import Envelope
-from instrument.delivery.jetstream import DEFAULT_SERVER, DEFAULT_STREAM, Connection
+from instrument.delivery.jetstream import DEFAULT_SERVER, DEFAULT_STREAM, Connection, check_name
 from instrument.delivery.said import Said
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Forwarder:
 
     Raises:
         ImportError: nats-py is not installed.
+        ValueError: a name has a character that servers do not take.
     """
 
     def __init__(
@@ -163,6 +164,8 @@ class _Consumer:
     """
 
     def __init__(self, stream: str, name: str, ack_wait: float) -> None:
+        check_name("stream", stream)
+        check_name("consumer", name)
         self.ack_wait = ack_wait
         self._stream = stream
         self._name = name

@@ -31,6 +31,7 @@ DEFAULT_SUBJECT = "instrument.messages"
 _RECONNECT_EVERY = 0.5
 _PATIENCE = 2.0
 """Seconds that closing waits for the thread."""
+_NOT_IN_NAMES = ".*>/\\"
 _BAD_CREDENTIALS = ("authorization", "authentication", "credentials")
 
 
@@ -44,6 +45,9 @@ class Stream:
         replicas: how many servers of a cluster keep each message.
         duplicate_window: how long the server remembers message ids, in seconds.
         max_bytes: how much it may hold; above it, it takes no more. `None` for no bound.
+
+    Raises:
+        ValueError: the name has a character that servers do not take.
     """
 
     name: str = DEFAULT_STREAM
@@ -51,6 +55,9 @@ class Stream:
     replicas: int = 1
     duplicate_window: float = 600.0
     max_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        check_name("stream", self.name)
 
     async def ensure(self, jetstream: JetStreamContext) -> None:
         """Make the stream, unless there is one of its name, whatever its settings.
@@ -74,6 +81,16 @@ class Stream:
             )
         except errors.BadRequestError:  # another process made it meanwhile, or it cannot be made at all
             await jetstream.stream_info(self.name)
+
+
+def check_name(what: str, name: str) -> None:
+    """Check the name of a stream or consumer: servers make directories of these names.
+
+    Raises:
+        ValueError: it has a character that they do not take.
+    """
+    if not name or any(each in _NOT_IN_NAMES or each.isspace() for each in name):
+        raise ValueError(f"{what} {name!r}: a name has at least one character, no space, and none of {_NOT_IN_NAMES}")
 
 
 class Connection:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,7 +81,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
 
 @pytest.fixture
 def stream(request: pytest.FixtureRequest) -> str:
-    return str(request.node.name).upper()
+    return str(request.function.__name__).upper()
 
 
 @pytest.fixture
@@ -90,9 +91,8 @@ def fill(server: NatsServer, stream: str) -> Callable[[Iterable[int]], None]:
 
 
 def filled(server: NatsServer, stream: str, numbers: Iterable[int]) -> None:
-    destination = NatsDestination(server.url, stream, stream.lower())
-    destination.send(envelopes(numbers))
-    destination.close()
+    with closing(NatsDestination(server.url, stream, stream.lower())) as destination:
+        destination.send(envelopes(numbers))
 
 
 @pytest.fixture
@@ -279,6 +279,12 @@ def test_a_stream_that_nobody_has_made_yet_is_waited_for(
     running.stop()
 
 
+@pytest.mark.parametrize("names", [{"stream": "a b"}, {"consumer": ""}, {"consumer": "a.b"}])
+def test_a_name_that_no_server_takes_is_refused(letters: DeadLetters, names: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="a name has at least one character, no space, and none of"):
+        Forwarder(MemoryDestination(), letters, **names)  # type: ignore[arg-type]
+
+
 def test_an_existing_consumer_is_used_with_its_own_settings(
     server: NatsServer, stream: str, fill: Callable[[Iterable[int]], None], forwarder: Callable[..., Forwarder]
 ) -> None:
@@ -333,9 +339,10 @@ def test_a_forwarder_that_is_killed_loses_nothing_and_repeats_by_the_same_ids(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_after_the_batch_in_hand(
-    server: NatsServer, fill: Callable[[Iterable[int]], None], stream: str, tmp_path: Path, number: signal.Signals
+    server: NatsServer, stream: str, tmp_path: Path, number: signal.Signals
 ) -> None:
-    fill(range(5))
+    stream += number.name
+    filled(server, stream, range(5))
     with Collector() as collector:
         collector.behave("slow", delay=0.3)
         process = forward(server, stream, collector, tmp_path)

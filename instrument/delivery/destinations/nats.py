@@ -40,6 +40,7 @@ class NatsDestination:
 
     Raises:
         ImportError: nats-py is not installed.
+        ValueError: the name of the stream has a character that servers do not take.
     """
 
     remote = True

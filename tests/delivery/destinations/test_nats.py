@@ -258,16 +258,24 @@ def test_a_closed_destination_leaves_no_thread_and_can_be_used_again(
     server: NatsServer, stream: str, opened: Callable[..., NatsDestination]
 ) -> None:
     destination = opened()
+    before = threading.enumerate()
     for number in (1, 2):
         destination.send([envelope(number)])
         destination.close()
-        assert "instrument-nats" not in {each.name for each in threading.enumerate()}
+        assert threading.enumerate() == before
     assert message_ids(server.url, stream) == ["message-1", "message-2"]
 
 
 def test_nothing_is_connected_before_the_first_message(server: NatsServer, stream: str) -> None:
-    NatsDestination(server.url, stream).close()
-    assert "instrument-nats" not in {each.name for each in threading.enumerate()}
+    before = threading.enumerate()
+    destination = NatsDestination(server.url, stream)
+    assert threading.enumerate() == before
+    destination.close()
+
+
+def test_a_stream_name_that_no_server_takes_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"stream 'a\.b': a name has at least one character, no space, and none of"):
+        NatsDestination(stream="a.b")
 
 
 def test_nothing_is_sent_while_a_test_run_forbids_it(
