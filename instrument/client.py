@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import threading
-import weakref
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
@@ -268,9 +266,8 @@ class Client:
         if late and self.settings.late == "refuse":
             raise Refusal(Reason.LATE, f"{type(message).__name__}: it was sent after its request scope was closed")
         marked = extras.copy()
-        marked["context"] = {**(of_request or {}), **(extras.get("context") or {})}
-        if late:
-            marked["context"]["instrument"] = {"late": True}
+        how_late = {"instrument": {"late": True}} if late else {}
+        marked["context"] = {**(of_request or {}), **(extras.get("context") or {}), **how_late}
         return self.accept(message, late=late, **marked)
 
     def _disabled(self) -> Refusal:
@@ -289,7 +286,6 @@ class Client:
                 raise Refusal(Reason.CLOSED, "the client is closed")
             if self.transport is None:
                 self.transport = _pipeline(self.settings, self._ledger)
-                _close_at_exit(self)
 
     def _timeout(self, timeout: float | None) -> float:
         return self.settings.flush_timeout if timeout is None else timeout
@@ -423,6 +419,7 @@ def _pipeline(settings: Settings, ledger: Ledger) -> Pipeline:
         fsync=settings.fsync,
         max_bytes=settings.spool_max_bytes,
         on_drop=settings.on_drop,
+        flush_timeout=settings.flush_timeout,
     )
     return Pipeline(plan, ledger)
 
@@ -468,14 +465,3 @@ def _check_spec(spec: type[Message], message: object) -> None:
         Reason.INVALID,
         f"client.{name} takes an instance of a declared {spec.__name__}, not {type(message).__name__}",
     )
-
-
-def _close_at_exit(client: Client) -> None:
-    reference = weakref.ref(client)
-
-    def close() -> None:
-        alive = reference()
-        if alive is not None:
-            alive.close()
-
-    atexit.register(close)
