@@ -51,8 +51,8 @@ async def app(scope: MutableMapping[str, Any], receive: ASGIReceive, send: ASGIS
     if what == "refused":
         await refused(SimpleNamespace(path_params=params))
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    if what in ("stream", "broken", "endless"):
-        how = {"stream": "", "broken": "breaks"}.get(what, what)
+    if what == "stream-async":
+        how = scope["query_string"].decode().removeprefix("how=")
         gone = asyncio.ensure_future(_gone(receive))
         async for part in shop.parts_async(order, how):
             await send({"type": "http.response.body", "body": part, "more_body": True})
