@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instrument import Scope, Track, request_scope, tracks
@@ -58,6 +58,7 @@ def test_values_that_json_has_no_word_for_arrive_as_what_their_fields_take(track
     assert tracked.events == [CarriedArrived(user_id=7, tenant_id=TENANT, plan=Plan.FREE)]
 
 
+@settings(deadline=None)
 @given(value=json_values)
 def test_what_is_sent_is_what_arrives_and_the_text_is_ascii(value: Any) -> None:
     with request_scope.fresh(user_id=7, plan=value):
@@ -67,6 +68,7 @@ def test_what_is_sent_is_what_arrives_and_the_text_is_ascii(value: Any) -> None:
     assert unpacked(text) == {"user_id": 7} | ({} if value is None else {"plan": value})
 
 
+@settings(deadline=None)
 @given(junk=json_values | st.binary() | st.text().map(str.encode) | st.builds(object))
 def test_what_is_no_scope_has_no_fields_and_never_raises(junk: Any) -> None:
     fields = unpacked(junk)
