@@ -6,6 +6,7 @@ The client, nats-py, is: it lives on an event loop of its own, on a thread of it
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from concurrent.futures import Future
 from contextlib import suppress
@@ -130,13 +131,19 @@ class Connection:
             Unavailable: no server can be reached, or the connection was lost.
             Exception: what the work raises.
         """
-        return self.start(self._connected(work)).result()
+        return self._started().start(self._connected(work)).result()
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Begin work beside the connection, on its loop, and do not wait."""
+        return self._started().start(work)
+
+    def _started(self) -> _Loop:
         if self._loop is None:
-            self._loop = _Loop()
-        return self._loop.start(work)
+            try:
+                self._loop = _Loop()
+            except RuntimeError:  # as Python 3.12.0 and 3.12.1 have it while the process exits
+                raise Unavailable(f"{self}: no thread can be had for the connection") from None
+        return self._loop
 
     def abandon_after_fork(self) -> None:
         """Let go of the parent's connection in a forked child, without touching it.
@@ -219,9 +226,7 @@ class _Loop:
 
     def __init__(self) -> None:
         started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(_until_stopped(started)), name="instrument-nats", daemon=True
-        )
+        self._thread = threading.Thread(target=_run_loop, args=(started,), name="instrument-nats", daemon=True)
         self._thread.start()
         self._loop, self._stop = started.result()
 
@@ -233,10 +238,33 @@ class _Loop:
         self._thread.join(_PATIENCE)
 
 
+class _Resolving(asyncio.SelectorEventLoop):
+    """A loop that looks names up itself.
+
+    Asyncio asks a pool of threads, which Python takes no more work for once the process exits, when the last messages
+    are to be delivered. Nothing else is kept waiting: names are looked up where there is no connection.
+    """
+
+    async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
+        return socket.getaddrinfo(host, port, **options)
+
+
+def _run_loop(started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
+    loop = _Resolving()
+    try:
+        loop.run_until_complete(_until_stopped(started))
+    finally:
+        loop.close()
+
+
 async def _until_stopped(started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
     stop = asyncio.Event()
     started.set_result((asyncio.get_running_loop(), stop))
     await stop.wait()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, T], error: Callable[[], Exception]) -> T:

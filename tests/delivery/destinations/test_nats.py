@@ -254,6 +254,25 @@ def test_parent_and_child_go_on_with_connections_of_their_own(server: NatsServer
     assert sorted(message_ids(server.url, stream)) == ["message-1", "message-2", "message-3"]
 
 
+@pytest.mark.skipif(
+    (3, 12) <= sys.version_info < (3, 12, 2), reason="no thread can be started while the process exits (gh-113964)"
+)
+def test_the_last_message_of_a_process_is_published_while_it_exits(server: NatsServer, stream: str) -> None:
+    """Python has no pool of threads then, by which asyncio looks up the name of a server."""
+    code = f"""if True:
+        from instrument import Client, Scope, Track
+        from instrument.delivery.destinations.nats import NatsDestination
+        class NatsParcelScope(Scope):
+            user_id: int
+        class NatsParcelSent(Track, NatsParcelScope): ...
+        destination = NatsDestination("nats://localhost:{server.port}", {stream!r}, {stream.lower()!r})
+        client = Client(destinations=[destination], durability="memory")
+        print(client.track(NatsParcelSent(user_id=7)).message_id)
+    """
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert (ran.stderr, [ran.stdout.strip()]) == ("", message_ids(server.url, stream))
+
+
 def test_a_closed_destination_leaves_no_thread_and_can_be_used_again(
     server: NatsServer, stream: str, opened: Callable[..., NatsDestination]
 ) -> None:
