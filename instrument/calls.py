@@ -38,6 +38,7 @@ class Call:
     Attributes:
         error: the exception that the handler raised, or `None`.
         returned: what the handler returned, `MISSING` where it has not; `result` is the same, but never missing.
+        returned_error: what a framework says of a result by which the call has failed.
         outcome: how the call ended, `Outcome.RUNNING` until then.
     """
 
@@ -46,6 +47,7 @@ class Call:
     outcome = Outcome.RUNNING
     ended: float | None = None
     returned: Any = MISSING
+    returned_error = "an error was returned"
 
     def __init__(
         self, handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any], *, strict: bool = False
@@ -84,9 +86,14 @@ class Call:
 
     @property
     def error_text(self) -> str:
-        """What the exception says: `cancelled` for a cancelled call, else its text, or its class where it has none."""
+        """What the exception says: `cancelled` for a cancelled call, else its text, or its class where it has none.
+
+        Of an error that was returned, it is what the framework says of it, such as its status.
+        """
         if self.outcome is Outcome.CANCELLED:
             return "cancelled"  # frameworks put the addresses of their tasks into the text, new each time
+        if self.error is None:
+            return self.returned_error
         return str(self.error) or type(self.error).__name__
 
     @property

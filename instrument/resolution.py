@@ -303,7 +303,7 @@ class _Compiler:
                 f"it comes from the {candidate.origin}, but a failed call has no result. "
                 "Take it from an argument, or give the decorator `failed_if=`, by which a returned result can fail.",
             )
-        if not self.has_failed_if:
+        if not self.has_failed_if and (required or candidate.origin == head):
             return candidate
         if required:
             raise self._error(

@@ -282,6 +282,7 @@ def by_status(status_of: Callable[[Any], int | None]) -> Judge:
         frame = call.frame
         failing = FAILING if frame is None or frame.failing is None else frame.failing
         if status in failing:
+            call.returned_error = f"status {status}"
             return Outcome.FAILURE
         return Outcome.SUCCESS if call.error is None else Outcome.DIVERTED
 
