@@ -109,7 +109,7 @@ class _Frame:
     Attributes:
         number: of the page.
         content: the page; shorter where the file ends within.
-        current: whether it was written since the last restart of the log; where its header is damaged, it may be.
+        current: whether it was written since the last restart of the log, as far as can be told.
         sound: whether its checksum is right.
     """
 
@@ -120,14 +120,22 @@ class _Frame:
 
 
 def _frames(file: BinaryIO, header: _LogHeader | None) -> Iterator[_Frame]:
-    sums = header.sums if header is not None else (0, 0)
+    salts, sums = (_likely_salts(file), (0, 0)) if header is None else (header.salts, header.sums)
     while len(raw := file.read(_FRAME)) > _FRAME_HEADER:
-        current = header is None or raw[8:16] == header.salts
+        current = raw[8:16] == salts
         sound = False
         if header is not None and current and len(raw) == _FRAME:
             sums = _checksum(raw[_FRAME_HEADER:], header.order, _checksum(raw[:8], header.order, sums))
             sound = sums == struct.unpack(">II", raw[16:24])
         yield _Frame(int.from_bytes(raw[:4], "big"), raw[_FRAME_HEADER:], current, sound)
+
+
+def _likely_salts(file: BinaryIO) -> bytes:
+    """Return the salts that most of the first frames carry; of several, the last ones, which count up."""
+    begin = file.tell()
+    found = [raw[8:16] for _ in range(3) if len(raw := file.read(_FRAME)) > _FRAME_HEADER]
+    file.seek(begin)
+    return max(found, key=lambda salts: (found.count(salts), salts), default=b"")
 
 
 def _checksum(data: bytes, order: str, sums: tuple[int, int]) -> tuple[int, int]:

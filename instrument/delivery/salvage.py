@@ -58,7 +58,9 @@ def salvage(path: Path, lock: Lock, destinations: Iterable[str], damage: SpoolDa
     lock.remove()
     begin = min(cursors.values(), default=0)
     lost = max(saved, default=begin) - begin - len(saved)
-    log.warning("%s. It is set aside as %s; messages saved of it: %d, lost: %d.", damage, aside.name, len(saved), lost)
+    log.warning(
+        "%s. It is set aside as %s; messages saved of it: %d, lost: %d or more.", damage, aside.name, len(saved), lost
+    )
     if not saved:
         spool.close(remove=True)
     return Saved(spool if saved else None, lost)

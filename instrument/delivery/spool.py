@@ -40,7 +40,7 @@ _SCHEMA = (
     seal INTEGER NOT NULL
 )""",
 )
-_ROW_BYTES = 16_100
+_ROW_BYTES, _MOST_ROW_BYTES = 15_900, 16_250
 _ROWS_AT_ONCE = (32, 8, 1)
 _INSERTS = {
     rows: "INSERT INTO envelopes VALUES " + ",".join(["(?,?,?,?,?,?)"] * rows)  # noqa: S608 - of constants
@@ -61,7 +61,7 @@ _SET_CURSOR = (
 _BUSY_MILLISECONDS = 30
 _CHECKED_AT_ONCE = Limits(count=500, size=4 << 20)
 """What is looked through without a break, in which the process can fork."""
-_CHECKED_WHOLE = 2_000
+_CHECKED_WHOLE = 500
 """Pages of a file whose whole structure is looked through, without a break."""
 
 
@@ -434,11 +434,19 @@ def _rows(stretch: Stretch) -> Iterator[tuple[Any, ...]]:
     envelopes = stretch.envelopes
     count = max(1, _ROW_BYTES * len(envelopes) // (stretch.size + 37 * len(envelopes)))
     for start in range(0, len(envelopes), count):
-        part = envelopes[start : start + count]
-        ids = "\n".join([each.message_id for each in part])
-        bodies = b"\n".join([each.body for each in part])
-        row = (stretch.first + start, len(part), stretch.at, ids, bodies)
-        yield (*row, _seal(*row))
+        yield from _rows_of(stretch.first + start, stretch.at, envelopes[start : start + count])
+
+
+def _rows_of(first: int, at: float, envelopes: Sequence[Envelope]) -> Iterator[tuple[Any, ...]]:
+    """Make a row, or several where one would be too long, as it can be where lengths differ much."""
+    ids = "\n".join([each.message_id for each in envelopes])
+    bodies = b"\n".join([each.body for each in envelopes])
+    if len(envelopes) > 1 and len(ids) + len(bodies) > _MOST_ROW_BYTES:
+        middle = len(envelopes) // 2
+        yield from _rows_of(first, at, envelopes[:middle])
+        yield from _rows_of(first + middle, at, envelopes[middle:])
+    else:
+        yield first, len(envelopes), at, ids, bodies, _seal(first, len(envelopes), at, ids, bodies)
 
 
 def _seal(first: int, count: int, at: float, message_ids: str, bodies: bytes) -> int:
