@@ -10,9 +10,11 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from instrument import Client, Envelope, MemoryDestination, Scope, Track, Unavailable, __version__
@@ -25,7 +27,6 @@ from tests.delivery.envelopes import envelope, envelopes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from typer.testing import Result
 
@@ -494,6 +495,27 @@ def test_letters_of_several_sources_are_listed_by_source_and_named_by_it(machine
     result = machine.run("dead-letters show 1")
     assert (result.exit_code, all(each in _unwrapped(result.stderr) for each in sources)) == (2, True)
     assert machine.json(f"dead-letters show 1 --source {sources[1]}")["reason"] == "of two"
+
+
+# docs/cli.md
+
+
+def test_the_page_about_the_command_line_has_every_command_with_its_options_in_order() -> None:
+    page = Path(__file__).parents[1].joinpath("docs", "cli.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## (instrument .*)\n((?:(?!^## ).*\n)*)", page, re.MULTILINE)
+    documented = {
+        name: re.findall(r"^\| `(--[a-z-]+)` \| (?:`([A-Z_]+)`)? ?\|", text, re.MULTILINE) for name, text in sections
+    }
+    assert documented == dict(_commands(get_command(app), "instrument"))
+
+
+def _commands(command: Any, name: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    if hasattr(command, "commands"):
+        for below, each in command.commands.items():
+            yield from _commands(each, f"{name} {below}")
+    else:
+        options = [each for each in command.params if each.param_type_name == "option"]
+        yield name, [(each.opts[0], each.envvar or "") for each in options]
 
 
 class _Flaky(MemoryDestination):

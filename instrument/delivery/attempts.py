@@ -82,7 +82,7 @@ class Patience:
             GaveUp: there shall be none.
         """
         asked = error.retry_after if isinstance(error, Unavailable) else None
-        pause = self.backoff.wait(attempt) if asked is None else asked
+        pause = self.backoff.wait(attempt) if asked is None else min(max(0.0, asked), threading.TIMEOUT_MAX)
         if self.seconds is not None:
             if isinstance(error, Held):
                 raise GaveUp(tell(error))
