@@ -13,9 +13,10 @@ from pathlib import Path
 
 from benchmarks import calls, under_load
 from benchmarks.imports import import_time
-from benchmarks.table import HEADINGS, aligned
+from benchmarks.table import HEADINGS, aligned, show_in
 
 RESULTS = Path(__file__).with_name("results.json")
+DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
 def main() -> None:
@@ -31,13 +32,16 @@ def main() -> None:
         sys.stderr.write(".")
         sys.stderr.flush()
     sys.stderr.write("\n")
-    print(aligned(HEADINGS, [each.cells() for each in rows]))
-    missed = [each for each in rows if each.met is False]
-    print(f"\n{sum(each.met is True for each in rows)} bars met, {len(missed)} not.")
+    table = aligned(HEADINGS, [each.cells() for each in rows])
+    met = [each.met for each in rows if each.met is not None]
+    table += f"\n\n{sum(met)} bars met, {len(met) - sum(met)} not."
+    print(table)
     document = {"machine": _machine(), "quick": quick, "results": [each.document() for each in rows]}
     out = options.out or (None if quick else RESULTS)
     if out is not None:
         out.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if out == RESULTS:
+        show_in(DOCUMENT, table)
 
 
 def _machine() -> dict[str, object]:

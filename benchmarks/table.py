@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,15 @@ def aligned(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 
         for line in lines
     ]
     return "\n".join([shown[0], "-" * (sum(widths) + 2 * (len(widths) - 1)), *shown[1:]])
+
+
+def show_in(document: Path, text: str) -> None:
+    """Put a table into a document, in the place of the one that its comment announces."""
+    before, announcement, rest = document.read_text(encoding="utf-8").partition("<!-- results -->\n")
+    if not announcement:
+        raise ValueError(f"{document.name} has no comment that announces results")
+    after = rest.partition("```text\n")[2].partition("```\n")[2] if rest.startswith("```text\n") else rest
+    document.write_text(f"{before}{announcement}```text\n{text}\n```\n{after}", encoding="utf-8")
 
 
 def _number(value: float) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from benchmarks.faults import rows
 from benchmarks.faults.row import ROWS, Case
 from benchmarks.faults.scene import Size, staged
-from benchmarks.table import aligned
+from benchmarks.table import aligned, show_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,7 @@ HEADINGS = [
     *("first call (ms)", "longest call (ms)", "exit (s)"),
 ]
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
 _AT_ONCE = 4
 
 
@@ -83,10 +84,12 @@ def main() -> None:
     options = parser.parse_args()
     size = Size(quick=options.quick)
     runs = list(_every(_chosen(options.only, options.case, size), size))
-    print(aligned(HEADINGS, [each.cells() for each in runs], left=3))
-    print("\n`oldest lost`: age when its process was killed, p50 / p99 / maximum of the runs that lost any.")
+    table = aligned(HEADINGS, [each.cells() for each in runs], left=3)
+    print(table, "\noldest lost: p50 / p99 / maximum of the runs that lost any.", sep="\n")
     for line in chain(_notes(runs), _unmet(runs)):
         print(line)
+    if not (size.quick or options.only or options.case):
+        show_in(DOCUMENT, "\n".join([table, "", *_unmet(runs)]))
     if options.json is not None:
         options.json.write_text(json.dumps([each.document() for each in runs], indent=2) + "\n", encoding="utf-8")
     sys.exit(any(each.unmet for each in runs))
