@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from importlib.metadata import entry_points
@@ -392,6 +394,23 @@ def test_a_body_that_is_no_json_is_shown_as_it_is(machine: Machine) -> None:
     assert machine.run("dead-letters show 1").stdout.endswith("no \\xff json\n")
 
 
+def test_letters_that_cannot_be_read_are_told_of(machine: Machine) -> None:
+    machine.letters.add("segment", envelope(1), "it answered 400")
+    machine.letters.path.write_bytes(b"no database at all" * 100)
+    for command in ("list", "show 1", "replay --all", "purge --all --yes"):
+        result = machine.run(f"dead-letters {command}")
+        assert (result.exit_code, result.stderr) == (1, f"{machine.letters.path}: file is not a database\n")
+    assert "dead letters: file is not a database\n" in machine.run("spool status").stdout
+
+
+def test_replay_keeps_what_it_cannot_remove(machine: Machine) -> None:
+    machine.letters.add("segment", envelope(1), "it answered 400")
+    with closing(sqlite3.connect(machine.letters.path)) as connection:
+        connection.execute("CREATE TRIGGER kept BEFORE DELETE ON letters BEGIN SELECT RAISE(FAIL, 'kept'); END")
+    result = machine.json("dead-letters replay 1", code=1)
+    assert (result["left"], result["problem"]) == ([1], "what was taken cannot be removed (IntegrityError)")
+
+
 def test_replay_sends_again_with_the_same_id_and_removes_what_was_taken(machine: Machine) -> None:
     for each in envelopes([1, 2, 3]):
         machine.letters.add("segment", each, "it answered 400")
@@ -495,6 +514,25 @@ def test_letters_of_several_sources_are_listed_by_source_and_named_by_it(machine
     result = machine.run("dead-letters show 1")
     assert (result.exit_code, all(each in _unwrapped(result.stderr) for each in sources)) == (2, True)
     assert machine.json(f"dead-letters show 1 --source {sources[1]}")["reason"] == "of two"
+
+
+# forward; what it does is tested beside the forwarder
+
+
+def test_forward_without_nats_py_says_what_to_install(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nats", None)
+    result = machine.run("forward")
+    assert result.exit_code == 2
+    assert "NATS needs nats-py: pip install 'instrument-analytics[nats]'" in _unwrapped(result.stderr)
+
+
+def test_forward_gives_up_where_no_server_is(machine: Machine) -> None:
+    """Nothing listens on the port of a collector that is closed."""
+    machine.collector.close()
+    server = machine.collector.url.replace("http", "nats")
+    result = machine.run(f"forward --until-empty --timeout 0.1 --server {server}")
+    assert (result.exit_code, result.stdout) == (1, "Delivered: 0 messages.\n")
+    assert "there is no connection (ConnectionRefusedError); nothing was taken for 0.1 seconds" in result.stderr
 
 
 # docs/cli.md

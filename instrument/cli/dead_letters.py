@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +29,7 @@ from instrument.delivery.dead_letters import DeadLetters, directories
 from instrument.delivery.replay import beyond_dedupe_window, replay
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from instrument.delivery.dead_letters import DeadLetter
@@ -52,7 +54,7 @@ def list_letters(
     """List the dead letters, of every source unless one is named."""
     root = settings_of(spool_dir).spool_root
     found = [_named(root, source)] if source is not None else list(directories(root))
-    letters = [(directory, letter) for directory in found for letter in DeadLetters(directory).letters()]
+    letters = [(directory, letter) for directory in found for letter in _read(DeadLetters(directory))]
     if as_json:
         text.say_json([_json(directory, letter) for directory, letter in letters])
         return
@@ -145,7 +147,8 @@ def purge(
     chosen = _chosen(letters, ids, every=every)
     if chosen and not yes:
         typer.confirm(f"Remove {text.counted(len(chosen), 'dead letter')} for good?", abort=True, err=True)
-    removed = letters.remove([each.id for each in chosen])
+    with _told(letters):
+        removed = letters.remove([each.id for each in chosen])
     if as_json:
         text.say_json({"removed": removed})
     else:
@@ -193,11 +196,26 @@ def _options(found: Sequence[Path]) -> str:
 def _chosen(letters: DeadLetters, ids: list[int] | None, *, every: bool) -> list[DeadLetter]:
     if bool(ids) == every:
         raise typer.BadParameter("name the letters by their numbers, or say --all")
-    chosen = letters.letters(ids or None)
+    chosen = _read(letters, ids or None)
     missing = {*(ids or ())} - {each.id for each in chosen}
     if missing:
         raise typer.BadParameter(f"there is no dead letter {', '.join(map(str, sorted(missing)))}")
     return chosen
+
+
+def _read(letters: DeadLetters, ids: list[int] | None = None) -> list[DeadLetter]:
+    with _told(letters):
+        return letters.letters(ids)
+
+
+@contextmanager
+def _told(letters: DeadLetters) -> Generator[None]:
+    """End the command where the file cannot be read or written, and say why."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        text.complain(f"{letters.path}: {error}")
+        raise typer.Exit(1) from None
 
 
 def _row(letter: DeadLetter) -> list[object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, cast
@@ -91,7 +92,10 @@ class _Account:
 
     def taken(self, items: Sequence[DeadLetter]) -> None:
         taken = [each.id for each in items]
-        self.letters.remove(taken)
+        try:
+            self.letters.remove(taken)
+        except sqlite3.Error as error:
+            raise GaveUp(f"what was taken cannot be removed ({type(error).__name__})") from None
         self.replayed.delivered += taken
         self.heard(self.replayed)
 
