@@ -51,7 +51,7 @@ def are_sound(database: Path, log: Path) -> bool:
         header = _LogHeader.read(file)
         if header is None:
             return not file.read(1)  # a log that was just begun, or one whose header is damaged
-        return all(frame.sound for frame in _frames(file, header) if frame.current)
+        return all(frame.sound for frame in _frames(file, header))
 
 
 def records(database: Path, log: Path) -> Iterator[Record]:
@@ -83,11 +83,13 @@ class _LogHeader:
         order: the byte order of the words that are summed up.
         salts: what every frame since the last restart of the log carries.
         sums: the checksum of the header, which that of the first frame goes on from.
+        restarts: how often the log was begun anew.
     """
 
     order: str
     salts: bytes
     sums: tuple[int, int]
+    restarts: int
 
     @classmethod
     def read(cls, file: BinaryIO) -> Self | None:
@@ -95,11 +97,16 @@ class _LogHeader:
         raw = file.read(_LOG_HEADER)
         if len(raw) < _LOG_HEADER:
             return None
-        magic, _, page_size, _, _, _, first, second = struct.unpack(">8I", raw)
+        magic, _, page_size, restarts, _, _, first, second = struct.unpack(">8I", raw)
         order = ">" if magic == _BIG_ENDIAN else "<"
         sums = _checksum(raw[:_FRAME_HEADER], order, (0, 0))
         sound = magic in _MAGIC and page_size == PAGE_SIZE and sums == (first, second)
-        return cls(order, raw[16:24], sums) if sound else None
+        return cls(order, raw[16:24], sums, restarts) if sound else None
+
+    def precedes(self, salts: bytes) -> bool:
+        """Whether a frame with these salts may be left from before a restart, at each of which the first one grows."""
+        age = int.from_bytes(self.salts[:4], "big") - int.from_bytes(salts[:4], "big") & _WORD
+        return 1 <= age <= self.restarts
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +117,7 @@ class _Frame:
         number: of the page.
         content: the page; shorter where the file ends within.
         current: whether it was written since the last restart of the log, as far as can be told.
-        sound: whether its checksum is right.
+        sound: whether its checksum is right, or it may well be an old one, whose checksum nobody knows.
     """
 
     number: int
@@ -123,7 +130,7 @@ def _frames(file: BinaryIO, header: _LogHeader | None) -> Iterator[_Frame]:
     salts, sums = (_likely_salts(file), (0, 0)) if header is None else (header.salts, header.sums)
     while len(raw := file.read(_FRAME)) > _FRAME_HEADER:
         current = raw[8:16] == salts
-        sound = False
+        sound = header is not None and not current and header.precedes(raw[8:16])
         if header is not None and current and len(raw) == _FRAME:
             sums = _checksum(raw[_FRAME_HEADER:], header.order, _checksum(raw[:8], header.order, sums))
             sound = sums == struct.unpack(">II", raw[16:24])

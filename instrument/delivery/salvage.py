@@ -72,10 +72,16 @@ def _save(path: Path, spool: Spool, cursors: Mapping[str, int]) -> set[int]:
     spool.expect_gaps()
     saved: set[int] = set()
     for stretch in _stretches(path):
+        if stretch.last <= begin:
+            continue
+        rest = stretch.after(begin)
+        places = set(range(rest.first, rest.last + 1))
         # The same row may be found in several versions of its page.
-        places = {place for place in range(stretch.first, stretch.last + 1) if place > begin} - saved
-        for place in sorted(places):
-            spool.append(stretch.after(place - 1).until(place))
+        if not places & saved:
+            spool.append(rest)
+        else:
+            for place in sorted(places - saved):
+                spool.append(rest.after(place - 1).until(place))
         saved |= places
     spool.set_cursors({**dict.fromkeys(spool.cursors, begin), **cursors})
     return saved
