@@ -124,10 +124,9 @@ class Client:
         """Whether messages are built at all: strict and debug do so even where nothing is sent."""
         self._ledger = Ledger()
         self.next_stamp = (stamps or Stamps()).next
-        self._lock = threading.Lock()
-        self.transport = transport
+        # Made here and not at the first message, which would wait for its imports; nothing of it runs before that.
+        self.transport = _pipeline(settings, self._ledger) if self.enabled and transport is None else transport
         self._told_disabled = False
-        self._closed = False
 
     def track(self, message: Track | SegmentTrack, **extras: Unpack[Extras]) -> Receipt:
         """Send an event.
@@ -187,7 +186,6 @@ class Client:
         Returns:
             Whether everything was delivered.
         """
-        self._closed = True
         return self.transport is None or self.transport.close(self._timeout(timeout))
 
     def stats(self) -> Stats:
@@ -230,9 +228,9 @@ class Client:
         return stamp[0]
 
     def _put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:
-        if not self.enabled:
+        if self.transport is None or not self.enabled:
             raise self._disabled()
-        (self.transport or self._opened()).put(envelope, message)
+        self.transport.put(envelope, message)
 
     def tell_disabled(self) -> None:
         """Say once that nothing is sent."""
@@ -273,19 +271,6 @@ class Client:
     def _disabled(self) -> Refusal:
         self.tell_disabled()
         return Refusal(Reason.DISABLED, f"the client is disabled: {self._why_disabled}")
-
-    def _opened(self) -> Transport:
-        if self.transport is None:
-            self._open()
-        assert self.transport is not None
-        return self.transport
-
-    def _open(self) -> None:
-        with self._lock:
-            if self._closed:
-                raise Refusal(Reason.CLOSED, "the client is closed")
-            if self.transport is None:
-                self.transport = _pipeline(self.settings, self._ledger)
 
     def _timeout(self, timeout: float | None) -> float:
         return self.settings.flush_timeout if timeout is None else timeout
