@@ -31,6 +31,8 @@ HEADINGS = [
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
 _AT_ONCE = 4
+_NAMED = 5
+"""How many rows are named for one expectation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ def _unmet(runs: list[Run]) -> Iterator[str]:
     if not names:
         yield "Everything that is expected of our client is so."
     for what, where in names.items():
-        yield f"NOT MET: {what}: {'; '.join(where)}"
+        more = f"; and {len(where) - _NAMED} more" if len(where) > _NAMED else ""
+        yield f"NOT MET: {what}: {'; '.join(where[:_NAMED])}{more}"
 
 
 def run(row: Row, case: Case, size: Size) -> Run:
