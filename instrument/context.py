@@ -213,6 +213,31 @@ class Entry:
             return function(*args, **kwargs)
 
 
+class Intermittent:
+    """What a request that runs in steps has as its current frame, in no one's sight between them.
+
+    Whoever takes the steps, such as a server that sends the parts of a response, has its own frame in between, and
+    its own again when it never takes the last one. The first step opens the frame.
+    """
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self) -> None:
+        self._inner: Frame | None = None
+        self._outer: Frame | None = None
+
+    def __enter__(self) -> None:
+        self._outer = _get_frame()
+        if self._inner is not None:
+            _current.frame = self._inner
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._inner = _get_frame()
+        _current.frame = self._outer
+
+
 class RequestScope:
     """The request scope of the running request. Its one instance is `instrument.request_scope`.
 

@@ -13,6 +13,7 @@ from django.http import FileResponse, Http404, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
+from instrument.context import Intermittent
 from instrument.integrations.entry import OPENED, EntryPoint, by_status, fill
 from instrument.integrations.wsgi import Environment
 from instrument.outcomes import judge_raised, judge_returned
@@ -78,22 +79,26 @@ class ScopeMiddleware:
         return self._answer_async(request) if self._asynchronous else self._answer(request)
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:
-        entry = self._entered(request)
-        try:
-            response: HttpResponseBase = self._get_response(request)
-        except BaseException:
-            entry.__exit__(None, None, None)
-            raise
-        return _left_when_sent(response, entry)
+        steps = Intermittent()
+        with steps:
+            entry = self._entered(request)
+            try:
+                response: HttpResponseBase = self._get_response(request)
+            except BaseException:
+                entry.__exit__(None, None, None)
+                raise
+            return _left_when_sent(response, entry, steps)
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
-        entry = self._entered(request)
-        try:
-            response: HttpResponseBase = await self._get_response(request)
-        except BaseException:
-            entry.__exit__(None, None, None)
-            raise
-        return _left_when_sent(response, entry)
+        steps = Intermittent()
+        with steps:
+            entry = self._entered(request)
+            try:
+                response: HttpResponseBase = await self._get_response(request)
+            except BaseException:
+                entry.__exit__(None, None, None)
+                raise
+            return _left_when_sent(response, entry, steps)
 
     def _entered(self, request: HttpRequest) -> Entry:
         entry = self._entry_point.entry(_Facts(request), {}, inherit=OPENED in request.META)
@@ -128,36 +133,47 @@ class _Facts(Environment):
 class _Parts(Iterator[Any]):
     """A streamed response: the request scope ends when it is closed."""
 
-    def __init__(self, parts: Iterator[Any], entry: Entry) -> None:
+    def __init__(self, parts: Iterator[Any], entry: Entry, steps: Intermittent) -> None:
         self._parts = parts
         self._entry = entry
+        self._steps = steps
 
     def __next__(self) -> Any:
-        return next(self._parts)
+        with self._steps:
+            return next(self._parts)
 
     def close(self) -> None:
-        self._entry.__exit__(None, None, None)
+        with self._steps:
+            self._entry.__exit__(None, None, None)
 
 
 class _AsyncParts(AsyncIterator[Any]):
-    def __init__(self, parts: AsyncIterator[Any], entry: Entry) -> None:
+    """A streamed response under ASGI."""
+
+    def __init__(self, parts: AsyncIterator[Any], entry: Entry, steps: Intermittent) -> None:
         self._parts = parts
         self._entry = entry
+        self._steps = steps
 
     async def __anext__(self) -> Any:
-        return await anext(self._parts)
+        with self._steps:
+            return await anext(self._parts)
 
     def close(self) -> None:
-        self._entry.__exit__(None, None, None)
+        with self._steps:
+            self._entry.__exit__(None, None, None)
 
 
-def _left_when_sent(response: HttpResponseBase, entry: Entry) -> HttpResponseBase:
+def _left_when_sent(response: HttpResponseBase, entry: Entry, steps: Intermittent) -> HttpResponseBase:
     if not isinstance(response, StreamingHttpResponse) or isinstance(response, FileResponse):
         entry.__exit__(None, None, None)
         return response
     # Django closes what it streams; what was to be streamed before, it closes before this.
     parts: Any = response.streaming_content
-    response.streaming_content = _AsyncParts(parts, entry) if response.is_async else _Parts(iter(parts), entry)
+    if response.is_async:
+        response.streaming_content = _AsyncParts(parts, entry, steps)
+    else:
+        response.streaming_content = _Parts(iter(parts), entry, steps)
     return response
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from instrument.context import Intermittent
 from instrument.integrations.entry import OPENED, EntryPoint
 
 if TYPE_CHECKING:
@@ -82,16 +83,18 @@ class ScopeMiddleware:
         facts = Environment(environ)
         fields = self._entry_point.fields(environ, facts)
         entry = self._entry_point.entry(facts, fields, inherit=OPENED in environ)
-        environ[OPENED] = entry.__enter__()
-        try:
-            body = self.app(environ, start_response)
-        except BaseException:
-            entry.__exit__(None, None, None)
-            raise
-        if isinstance(body, (list, tuple)):  # nothing of the application runs any more
-            entry.__exit__(None, None, None)
-            return body
-        return ScopedBody(body, entry)
+        steps = Intermittent()
+        with steps:
+            environ[OPENED] = entry.__enter__()
+            try:
+                body = self.app(environ, start_response)
+            except BaseException:
+                entry.__exit__(None, None, None)
+                raise
+            if _is_complete(body, environ):
+                entry.__exit__(None, None, None)
+                return body
+        return ScopedBody(body, entry, steps)
 
 
 class ScopedBody:
@@ -100,22 +103,39 @@ class ScopedBody:
     Args:
         body: the response of the application.
         entry: the request scope.
+        steps: in which the application runs.
     """
 
-    __slots__ = ("_body", "_entry")
+    __slots__ = ("_body", "_entry", "_steps")
 
-    def __init__(self, body: Iterable[bytes], entry: Entry) -> None:
+    def __init__(self, body: Iterable[bytes], entry: Entry, steps: Intermittent) -> None:
         self._body = body
         self._entry = entry
+        self._steps = steps
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._body)
+        with self._steps:
+            parts = iter(self._body)
+        while True:
+            with self._steps:
+                try:
+                    part = next(parts)
+                except StopIteration:
+                    return
+            yield part
 
     def close(self) -> None:
         """Close the response, which runs what the application does after it, and the request scope."""
-        try:
-            close = getattr(self._body, "close", None)
-            if close is not None:
-                close()
-        finally:
-            self._entry.__exit__(None, None, None)
+        with self._steps:
+            try:
+                close = getattr(self._body, "close", None)
+                if close is not None:
+                    close()
+            finally:
+                self._entry.__exit__(None, None, None)
+
+
+def _is_complete(body: Iterable[bytes], environ: WSGIEnvironment) -> bool:
+    """Whether nothing of the application runs any more: a file is sent by the server, which must see it as it is."""
+    of_files = environ.get("wsgi.file_wrapper")
+    return isinstance(body, (list, tuple)) or (isinstance(of_files, type) and isinstance(body, of_files))
