@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from instrument import Limits
+from instrument import Envelope, Limits
 from instrument.delivery.adoption import adopted
 from instrument.delivery.pages import PAGE_SIZE, are_sound, records
 from instrument.delivery.spool import Spool, SpoolDamaged, database_and_log, stretch_of
@@ -261,13 +261,13 @@ def test_whatever_is_damaged_nothing_is_changed_and_what_is_lost_lay_there(
     assert len(written) - len(left) <= 2 * MOST_IN_A_PAGE
 
 
-def spool_envelopes(spool: Spool) -> list[object]:
+def spool_envelopes(spool: Spool) -> list[Envelope]:
     batch = spool.read(0, LIMITS)
     assert batch is not None
-    found = list(batch.envelopes)
+    found: list[Envelope] = list(batch.envelopes)
     while (batch := spool.read(batch.last, LIMITS)) is not None:
         found += batch.envelopes
-    return found  # type: ignore[return-value]
+    return found
 
 
 def _read(spool: Spool) -> None:
