@@ -1,0 +1,1 @@
+"""A newsletter, with FastAPI: who is signed in comes from a dependency."""

@@ -1,0 +1,1 @@
+"""A calculator of bare WSGI, which lets a pool of threads count."""
