@@ -69,7 +69,7 @@ async def say(room: str) -> tuple[dict[str, int], int]:
         with snapshot:
             await index()
 
-    app.add_background_task(in_background)
+    app.add_background_task(in_background)  # pyright: ignore[reportUnknownMemberType] # Quart types it in part
     return {"words": words}, 201
 
 
