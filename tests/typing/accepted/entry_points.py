@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any
 
 import flask
@@ -83,7 +83,7 @@ asgi.ScopeMiddleware(web, lambda scope: {"user_id": scope["user"]})
 wsgi.ScopeMiddleware(flask.Flask("shop"), of_environ)
 
 with ScopedExecutor(ThreadPoolExecutor()) as executor:
-    assert_type(executor.submit(double, 3), "Future[float]")
+    assert_type(executor.submit(double, 3), Future[float])
 headers: dict[str, str] = {}
 with request_scope(user_id=7):
     inject(headers)
