@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,6 +47,7 @@ def server(arguments: list[str], environment: dict[str, str], log: Path) -> Iter
             env={**os.environ, **environment},
             stderr=output,
             stdout=output,
+            start_new_session=True,
         )
     try:
         until(lambda: _is_up(log, arguments) or process.poll() is not None, 60)
@@ -55,7 +56,8 @@ def server(arguments: list[str], environment: dict[str, str], log: Path) -> Iter
         process.send_signal(signal.SIGTERM)
         process.wait(60)
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its workers too, wherever the test has failed
         process.wait(60)
 
 
