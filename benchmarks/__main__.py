@@ -11,7 +11,7 @@ from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
-from benchmarks import calls, under_load
+from benchmarks import calls, entry_points, under_load
 from benchmarks.imports import import_time
 from benchmarks.table import HEADINGS, aligned, show_in
 
@@ -27,7 +27,13 @@ def main() -> None:
     options = parser.parse_args()
     rows = []
     quick: bool = options.quick
-    for result in chain(calls.results(quick=quick), [import_time(quick=quick)], under_load.results(quick=quick)):
+    measured = chain(
+        calls.results(quick=quick),
+        entry_points.results(quick=quick),
+        [import_time(quick=quick)],
+        under_load.results(quick=quick),
+    )
+    for result in measured:
         rows.append(result)
         sys.stderr.write(".")
         sys.stderr.flush()
