@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -73,6 +73,7 @@ class Machine:
     spool_dir: Path
     collector: Collector
     monkeypatch: pytest.MonkeyPatch
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.use_key("key")
@@ -98,19 +99,25 @@ class Machine:
         assert result.exit_code == code, result.output
         return json.loads(result.stdout)
 
-    def start(self, count: int, *destinations: str) -> subprocess.Popen[bytes]:
+    def start(self, count: int, *destinations: str) -> None:
         """Start a process that has committed messages to its spool, which nobody takes, and lives until it may go."""
         command = [sys.executable, "-c", _LEAVE, str(count), *(destinations or ("segment",))]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.started.append(process)
         assert process.stdout is not None
         assert process.stdout.readline() == b"True\n"
-        return process
 
     def leave(self, count: int, *destinations: str) -> None:
         """Leave what a process that was killed would leave."""
-        process = self.start(count, *destinations)
-        process.kill()
-        process.communicate(timeout=20)
+        self.start(count, *destinations)
+        self.kill(self.started[-1])
+
+    def kill(self, *processes: subprocess.Popen[bytes]) -> None:
+        """Kill processes that were started; all of them where none is named."""
+        for each in processes or tuple(self.started):
+            each.kill()
+            each.communicate(timeout=20)
+            self.started.remove(each)
 
     def received(self) -> list[int]:
         return sorted(message["properties"]["number"] for message in self.collector.messages)
@@ -119,7 +126,9 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     with Collector() as collector:
-        yield Machine(tmp_path / "spool", collector, monkeypatch)
+        machine = Machine(tmp_path / "spool", collector, monkeypatch)
+        yield machine
+        machine.kill()
 
 
 def test_the_version_is_shown(machine: Machine) -> None:
@@ -167,14 +176,14 @@ def test_a_spool_directory_that_is_not_there_has_nothing(machine: Machine) -> No
 
 def test_status_tells_what_waits_for_whom_and_whose_process_lives(machine: Machine) -> None:
     machine.use_key("another")
-    living = machine.start(2, "first", "second")
+    machine.start(2, "first", "second")
     machine.use_key("key")
     machine.leave(3)
     (machine.directory / "1.damaged").touch()
     machine.letters.add("segment", envelope(1), "refused")
     found = machine.json("spool status")["sources"]
     shown = machine.run("spool status").stdout
-    living.communicate(timeout=20)
+    machine.kill()
     spools = [spool for each in found for spool in each["spools"]]
     (own,) = (each for each in found if each["of_this_environment"])
     assert {**own, "spools": None} == {
@@ -255,9 +264,9 @@ def test_flush_delivers_what_dead_processes_left(machine: Machine) -> None:
 
 
 def test_flush_leaves_the_spools_of_living_processes_alone(machine: Machine) -> None:
-    living = machine.start(2)
+    machine.start(2)
     result = machine.run("flush")
-    living.communicate(timeout=20)
+    machine.kill()
     assert (result.exit_code, result.stdout) == (
         0,
         "Delivered: 0 messages.\nLeft to processes that live, and deliver them: 1 spool.\n",

@@ -62,7 +62,7 @@ class Patience:
     Attributes:
         seconds: how long nothing may be taken before it is given up; `None` for ever, also where a destination
             says that somebody has to act first.
-        stopped: set when no more attempts shall be made.
+        stopped: set when nothing more shall be begun: the batch in hand has its first attempt, and no other.
         backoff: how long to wait between attempts.
     """
 
@@ -112,17 +112,17 @@ class Sending(Generic[Item]):
         Raises:
             GaveUp: what the listener has not heard of is not settled.
         """
-        for batch in cut(items, self.destination.limits):
+        for number, batch in enumerate(cut(items, self.destination.limits)):
+            if number and self.patience.stopped.is_set():
+                raise GaveUp("it was stopped")
             self._send(batch)
 
     def _send(self, batch: Sequence[Item]) -> None:
         attempt = 0
         while True:
-            if self.patience.stopped.is_set():
-                raise GaveUp("it was stopped")
             try:
                 self.destination.send([each.envelope for each in batch])
-            except Rejected as rejected:
+            except Rejected as rejected:  # noqa: PERF203 - each attempt may fail
                 self._split(batch, str(rejected))
                 return
             except Exception as error:  # noqa: BLE001 - whatever a destination raises, the batch is tried again

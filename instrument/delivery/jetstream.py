@@ -191,7 +191,8 @@ class Connection:
 
     def _connect_options(self, lost: asyncio.Event) -> dict[str, Any]:
         async def note(error: Exception) -> None:
-            self._error = error
+            if not _is_refusal(self._error):  # which says more than a connection that was dropped after it
+                self._error = error
 
         async def disconnected() -> None:
             lost.set()
@@ -212,10 +213,14 @@ class Connection:
 
     def _unavailable(self) -> Unavailable:
         error = self._error
-        if error is not None and any(word in str(error).lower() for word in _BAD_CREDENTIALS):
+        if _is_refusal(error):
             return Held(f"{self}: the server refuses the credentials")
         why = f" ({type(error).__name__})" if error is not None else ""
         return Unavailable(f"{self}: there is no connection{why}")
+
+
+def _is_refusal(error: Exception | None) -> bool:
+    return any(word in str(error).lower() for word in _BAD_CREDENTIALS)
 
 
 _parents_connections: list[object] = []

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.js import JetStreamContext
     from nats.js.api import ConsumerInfo, RawStreamMsg, StreamInfo
+    from typing_extensions import Self
 
 T = TypeVar("T")
 
@@ -49,7 +50,13 @@ class NatsServer:
     def url(self) -> str:
         return f"nats://127.0.0.1:{self.port}"
 
-    def start(self) -> NatsServer:
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def start(self) -> Self:
         self.directory.mkdir(exist_ok=True)
         ports = self.directory / "ports"
         shutil.rmtree(ports, ignore_errors=True)
@@ -62,7 +69,11 @@ class NatsServer:
             self._process = subprocess.Popen(
                 [_BINARY, "-c", str(config), "--ports_file_dir", str(ports)], stdout=log, stderr=log
             )
-        wait_until(lambda: self._listens(ports))
+        try:
+            wait_until(lambda: self._listens(ports))
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def _listens(self, ports: Path) -> bool:
@@ -98,13 +109,10 @@ def cluster(directory: Path) -> Iterator[list[NatsServer]]:
         )
         for number, port in enumerate(routes)
     ]
-    try:
+    with ExitStack() as running:
         for each in servers:
-            each.start()
+            running.enter_context(each)
         yield servers
-    finally:
-        for each in servers:
-            each.kill()
 
 
 def ask(url: str, question: Callable[[JetStreamContext], Awaitable[T]]) -> T:

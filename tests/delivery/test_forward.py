@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,17 +66,19 @@ class Running:
         self._thread.start()
 
     def stop(self) -> Forwarded:
-        self.forwarder.stop()
-        self._thread.join(20)
+        self.close()
         assert not self._thread.is_alive()
         return self.forwarder.forwarded
+
+    def close(self) -> None:
+        self.forwarder.stop()
+        self._thread.join(20)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
-    running = NatsServer(tmp_path_factory.mktemp("nats")).start()
-    yield running
-    running.kill()
+    with NatsServer(tmp_path_factory.mktemp("nats")) as running:
+        yield running
 
 
 @pytest.fixture
@@ -98,6 +100,13 @@ def filled(server: NatsServer, stream: str, numbers: Iterable[int]) -> None:
 @pytest.fixture
 def letters(tmp_path: Path) -> DeadLetters:
     return DeadLetters(tmp_path / "letters")
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[[Forwarder], Running]]:
+    """Run forwarders, and stop them at the end."""
+    with ExitStack() as stack:
+        yield lambda forwarder: stack.enter_context(closing(Running(forwarder)))
 
 
 @pytest.fixture
@@ -199,26 +208,26 @@ def test_the_line_breaks_of_a_strangers_json_tear_no_line(
 def test_a_dead_letter_that_cannot_be_kept_stays_in_the_stream(
     server: NatsServer,
     stream: str,
-    fill: Callable[[Iterable[int]], None],
     letters: DeadLetters,
     forwarder: Callable[..., Forwarder],
+    run: Callable[[Forwarder], Running],
 ) -> None:
-    fill([1])
+    filled(server, stream, [1])
     publish(server.url, stream.lower(), [b"no envelope"])
     letters.path.parent.write_text("a file where the directory should be")
     memory = MemoryDestination()
-    running = Running(forwarder(memory))
+    running = run(forwarder(memory))
     wait_until(lambda: numbers(memory) == [1])
     assert running.stop() == Forwarded(delivered=1)
     assert stream_info(server.url, stream).state.messages == 1
 
 
 def test_several_forwarders_share_the_work(
-    fill: Callable[[Iterable[int]], None], forwarder: Callable[..., Forwarder]
+    fill: Callable[[Iterable[int]], None], forwarder: Callable[..., Forwarder], run: Callable[[Forwarder], Running]
 ) -> None:
     fill(range(300))
     gates = [Gate(is_open=True, count=20) for _ in range(3)]
-    running = [Running(forwarder(each)) for each in gates]
+    running = [run(forwarder(each)) for each in gates]
     wait_until(lambda: sum(len(each.envelopes) for each in gates) >= 300)
     done = [each.stop() for each in running]
     assert sorted(number for each in gates for number in numbers(each)) == list(range(300))
@@ -226,13 +235,17 @@ def test_several_forwarders_share_the_work(
 
 
 def test_messages_in_hand_are_given_to_nobody_else_while_the_destination_is_tried_again(
-    server: NatsServer, stream: str, fill: Callable[[Iterable[int]], None], forwarder: Callable[..., Forwarder]
+    server: NatsServer,
+    stream: str,
+    fill: Callable[[Iterable[int]], None],
+    forwarder: Callable[..., Forwarder],
+    run: Callable[[Forwarder], Running],
 ) -> None:
     fill(range(5))
     shut, other = Gate(), MemoryDestination()
-    holding = Running(forwarder(shut, ack_wait=0.3))
+    holding = run(forwarder(shut, ack_wait=0.3))
     wait_until(lambda: shut.asked > 0)
-    waiting = Running(forwarder(other))
+    waiting = run(forwarder(other))
     began = time.monotonic()
     wait_until(lambda: time.monotonic() - began > 1.0)  # more than three times as long as it may take
     info = consumer_info(server.url, stream)
@@ -245,11 +258,11 @@ def test_messages_in_hand_are_given_to_nobody_else_while_the_destination_is_trie
 
 
 def test_a_forwarder_that_is_stopped_gives_back_what_it_has_at_once(
-    fill: Callable[[Iterable[int]], None], forwarder: Callable[..., Forwarder]
+    fill: Callable[[Iterable[int]], None], forwarder: Callable[..., Forwarder], run: Callable[[Forwarder], Running]
 ) -> None:
     fill(range(5))
     shut, other = Gate(), MemoryDestination()
-    stopped = Running(forwarder(shut, ack_wait=300.0))
+    stopped = run(forwarder(shut, ack_wait=300.0))
     wait_until(lambda: shut.asked > 1)
     assert stopped.stop().delivered == 0
     assert forwarder(other).run(until_empty=True) == Forwarded(delivered=5, repeated=5)
@@ -270,9 +283,10 @@ def test_a_stream_that_nobody_has_made_yet_is_waited_for(
     forwarder: Callable[..., Forwarder],
     stream: str,
     caplog: pytest.LogCaptureFixture,
+    run: Callable[[Forwarder], Running],
 ) -> None:
     memory = MemoryDestination()
-    running = Running(forwarder(memory))
+    running = run(forwarder(memory))
     wait_until(lambda: f"there is no stream {stream} yet; the first NatsDestination makes it" in caplog.text)
     fill([1])
     wait_until(lambda: numbers(memory) == [1])
@@ -297,18 +311,16 @@ def test_an_existing_consumer_is_used_with_its_own_settings(
 
 
 def test_a_server_that_is_restarted_is_forwarded_from_again(tmp_path: Path) -> None:
-    server = NatsServer(tmp_path / "nats").start()
-    filled(server, "instrument", range(5))
     memory = MemoryDestination()
-    forwarder = Forwarder(memory, DeadLetters(tmp_path), server.url, timeout=0.5, patience=Patience(backoff=QUICK))
-    running = Running(forwarder)
-    wait_until(lambda: len(memory.envelopes) == 5)
-    server.kill()
-    server.start()
-    filled(server, "instrument", range(5, 10))
-    wait_until(lambda: len({each.message_id for each in memory.envelopes}) == 10)
-    running.stop()
-    server.kill()
+    with NatsServer(tmp_path / "nats") as server:
+        filled(server, "instrument", range(5))
+        forwarder = Forwarder(memory, DeadLetters(tmp_path), server.url, timeout=0.5, patience=Patience(backoff=QUICK))
+        with closing(Running(forwarder)):
+            wait_until(lambda: len(memory.envelopes) == 5)
+            server.kill()
+            server.start()
+            filled(server, "instrument", range(5, 10))
+            wait_until(lambda: len({each.message_id for each in memory.envelopes}) == 10)
 
 
 def test_a_forwarder_that_is_killed_loses_nothing_and_repeats_by_the_same_ids(
@@ -321,10 +333,9 @@ def test_a_forwarder_that_is_killed_loses_nothing_and_repeats_by_the_same_ids(
     fill(range(20))
     with Collector() as collector:
         collector.behave("lose answer")
-        process = forward(server, stream, collector, tmp_path)
-        collector.wait_for_requests(1)
-        process.kill()  # Segment has the batch, and the forwarder does not know
-        process.communicate(timeout=20)
+        with forward(server, stream, collector, tmp_path) as process:
+            collector.wait_for_requests(1)
+            process.kill()  # Segment has the batch, and the forwarder does not know
         fill(range(20, 30))
         collector.behave("segment")
         destination = SegmentDestination("key", host=collector.url)
@@ -345,10 +356,10 @@ def test_a_signal_ends_it_after_the_batch_in_hand(
     filled(server, stream, range(5))
     with Collector() as collector:
         collector.behave("slow", delay=0.3)
-        process = forward(server, stream, collector, tmp_path)
-        wait_until(lambda: (info := consumer_info(server.url, stream)) is not None and info.num_ack_pending == 5)
-        process.send_signal(number)
-        output, _ = process.communicate(timeout=20)
+        with forward(server, stream, collector, tmp_path) as process:
+            wait_until(lambda: (info := consumer_info(server.url, stream)) is not None and info.num_ack_pending == 5)
+            process.send_signal(number)
+            output, _ = process.communicate(timeout=20)
         received = [message["messageId"] for message in collector.messages]
     assert process.returncode == 0
     assert json.loads(output) == {"delivered": 5, "dead": 0, "repeated": 0, "retried": 0, "problem": None}
@@ -356,8 +367,15 @@ def test_a_signal_ends_it_after_the_batch_in_hand(
     assert stream_info(server.url, stream).state.messages == 0
 
 
-def forward(server: NatsServer, stream: str, collector: Collector, spool_dir: Path) -> subprocess.Popen[bytes]:
+@contextmanager
+def forward(
+    server: NatsServer, stream: str, collector: Collector, spool_dir: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "instrument.cli", "forward", "--json", "--ack-wait", "1"]
     options = ["--server", server.url, "--stream", stream, "--host", collector.url, "--spool-dir", str(spool_dir)]
     environment = {**os.environ, "SEGMENT_CLIENT_KEY": "key"}
-    return subprocess.Popen([*command, *options], stdout=subprocess.PIPE, env=environment)
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, env=environment) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

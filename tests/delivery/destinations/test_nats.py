@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,17 +44,15 @@ class NatsParcelSent(Track, NatsParcelScope):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
     """One for the tests that leave it as it was; each has a stream and a subject of its own."""
-    running = NatsServer(tmp_path_factory.mktemp("nats")).start()
-    yield running
-    running.kill()
+    with NatsServer(tmp_path_factory.mktemp("nats")) as running:
+        yield running
 
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[NatsServer]:
     """One that the test may stop."""
-    running = NatsServer(tmp_path / "nats").start()
-    yield running
-    running.kill()
+    with NatsServer(tmp_path / "nats") as running:
+        yield running
 
 
 @pytest.fixture
@@ -151,18 +150,18 @@ def test_a_message_that_the_stream_finds_too_large_is_rejected(
 
 
 def test_a_message_that_the_server_finds_too_large_costs_no_other(tmp_path: Path) -> None:
-    server = NatsServer(tmp_path / "nats", "max_payload: 1000").start()
     dropped: list[str] = []
-    destination = NatsDestination(server.url)
-    client = Client(
-        destinations=[destination], spool_dir=tmp_path / "spool", on_drop=lambda _, reason: dropped.append(reason)
-    )
-    ids = [_track(client, each) for each in range(5)]
-    _track(client, 5, pad="x" * 2_000)
-    assert client.close(timeout=20)
-    assert sorted(message_ids(server.url, "instrument")) == sorted(ids)
+    with NatsServer(tmp_path / "nats", "max_payload: 1000") as server:
+        client = Client(
+            destinations=[NatsDestination(server.url)],
+            spool_dir=tmp_path / "spool",
+            on_drop=lambda _, reason: dropped.append(reason),
+        )
+        ids = [_track(client, each) for each in range(5)]
+        _track(client, 5, pad="x" * 2_000)
+        assert client.close(timeout=20)
+        assert sorted(message_ids(server.url, "instrument")) == sorted(ids)
     assert dropped == [f"127.0.0.1:{server.port}, stream instrument: a message is larger than the server's max_payload"]
-    server.kill()
 
 
 def test_a_subject_of_another_stream_waits_for_somebody_to_act(
@@ -182,38 +181,33 @@ def test_a_stream_that_cannot_be_made_is_tried_again(
 
 
 def test_wrong_credentials_wait_for_somebody_to_act_and_are_not_shown(tmp_path: Path) -> None:
-    server = NatsServer(tmp_path / "nats", 'authorization { user: "right", password: "right" }').start()
-    destination = NatsDestination(f"nats://somebody:secret@127.0.0.1:{server.port}", timeout=0.5)
-    with pytest.raises(Held) as raised:
-        destination.send([envelope(1)])
-    assert str(raised.value) == f"127.0.0.1:{server.port}: the server refuses the credentials"
-    destination.close()
-    right = NatsDestination(server.url, options={"user": "right", "password": "right"})
-    right.send([envelope(1)])
-    right.close()
-    server.kill()
+    with NatsServer(tmp_path / "nats", 'authorization { user: "right", password: "right" }') as server:
+        wrong = f"nats://somebody:secret@127.0.0.1:{server.port}"
+        with closing(NatsDestination(wrong, timeout=2.0)) as destination, pytest.raises(Held) as raised:
+            destination.send([envelope(1)])
+        assert str(raised.value) == f"127.0.0.1:{server.port}: the server refuses the credentials"
+        with closing(NatsDestination(server.url, options={"user": "right", "password": "right"})) as right:
+            right.send([envelope(1)])
 
 
 def test_a_server_that_is_down_is_tried_again_and_its_restart_noticed(own_server: NatsServer) -> None:
-    destination = NatsDestination(own_server.url, timeout=0.5)
-    destination.send([envelope(1)])
-    own_server.kill()
-    with pytest.raises(Unavailable, match=f"127.0.0.1:{own_server.port}: there is no connection"):
-        wait_until(lambda: destination.send([envelope(2)]))
-    own_server.start()
-    wait_until(lambda: _sent(destination, 2))
-    destination.close()
+    with closing(NatsDestination(own_server.url, timeout=0.5)) as destination:
+        destination.send([envelope(1)])
+        own_server.kill()
+        with pytest.raises(Unavailable, match=f"127.0.0.1:{own_server.port}: there is no connection"):
+            wait_until(lambda: destination.send([envelope(2)]))
+        own_server.start()
+        wait_until(lambda: _sent(destination, 2))
     assert sorted(message_ids(own_server.url, "instrument")) == ["message-1", "message-2"]
 
 
 def test_a_first_connection_that_fails_is_made_later(own_server: NatsServer) -> None:
     own_server.kill()
-    destination = NatsDestination(own_server.url, timeout=0.5)
-    with pytest.raises(Unavailable, match=r"there is no connection \(ConnectionRefusedError\)"):
-        destination.send([envelope(1)])
-    own_server.start()
-    wait_until(lambda: _sent(destination, 1))
-    destination.close()
+    with closing(NatsDestination(own_server.url, timeout=0.5)) as destination:
+        with pytest.raises(Unavailable, match=r"there is no connection \(ConnectionRefusedError\)"):
+            destination.send([envelope(1)])
+        own_server.start()
+        wait_until(lambda: _sent(destination, 1))
     assert message_ids(own_server.url, "instrument") == ["message-1"]
 
 
