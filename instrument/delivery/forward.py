@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic_core import from_json, to_json
 
 from instrument.delivery.attempts import GaveUp, Patience, Sending, tell
-from instrument.delivery.destination import Unavailable
+from instrument.delivery.destination import Unavailable, network_blocked
 from instrument.delivery.envelope import Envelope
 from instrument.delivery.jetstream import DEFAULT_SERVER, DEFAULT_STREAM, Connection, check_name
 from instrument.delivery.said import Said
@@ -112,8 +112,10 @@ class Forwarder:
             What was done.
 
         Raises:
-            GaveUp: failures lasted longer than the patience.
+            GaveUp: failures lasted longer than the patience, or a test run forbids sending.
         """
+        if network_blocked():
+            raise GaveUp("forwarding is switched off, since tests are running")
         failures = 0
         try:
             while not self._patience.stopped.is_set():

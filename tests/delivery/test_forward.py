@@ -299,6 +299,14 @@ def test_a_name_that_no_server_takes_is_refused(letters: DeadLetters, names: dic
         Forwarder(MemoryDestination(), letters, **names)  # type: ignore[arg-type]
 
 
+def test_nothing_is_forwarded_while_a_test_run_forbids_it(
+    forwarder: Callable[..., Forwarder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSTRUMENT_NO_NETWORK", "pytest")
+    with pytest.raises(GaveUp, match="forwarding is switched off, since tests are running"):
+        forwarder(MemoryDestination()).run()
+
+
 def test_an_existing_consumer_is_used_with_its_own_settings(
     server: NatsServer, stream: str, fill: Callable[[Iterable[int]], None], forwarder: Callable[..., Forwarder]
 ) -> None:
