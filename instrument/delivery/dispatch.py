@@ -52,7 +52,7 @@ class Dispatch:
         self._adoption = None if self.spool is None else Adoption(plan.directory, plan.names, self, fsync=plan.fsync)
         self._lock = threading.RLock()
         self._running = {id(lane) for lane in self.lanes}
-        self._closing = False
+        self._closing: int | None = None
         self._closed = threading.Event()
         self._flushed = False
         self._files_closed = False
@@ -66,6 +66,11 @@ class Dispatch:
             self._adoption.start()
 
     @property
+    def closed(self) -> bool:
+        """Whether closing has come to its end."""
+        return self._closed.is_set()
+
+    @property
     def queued(self) -> int:
         """How many envelopes wait, for the destination that has most of them."""
         own = self.intake.accepted - self.progress.settled
@@ -77,21 +82,30 @@ class Dispatch:
         return max((time() - at for at in oldest if at is not None), default=0.0)
 
     def flush(self, deadline: float) -> bool:
-        """Wait until what is accepted is settled; answer whether it was, by a time of `time.monotonic`."""
-        self.intake.commit()
+        """Wait until what is accepted is settled; answer whether it was, by a time of `time.monotonic`.
+
+        A signal handler that is inside of a commit does not wait for what cannot go on before it returns.
+        """
+        if not self.intake.commit():
+            return False
         for lane in self.lanes:
             lane.hurry()
         return self.progress.wait(self.intake.last, deadline)
 
     def close(self, deadline: float) -> bool:
-        """Flush and stop; answer whether everything was settled, by a time of `time.monotonic`."""
+        """Flush and stop; answer whether everything was settled, by a time of `time.monotonic`.
+
+        A signal handler that is inside of a commit only ends the accepting, and leaves the rest to the next close.
+        """
+        if self._closing is None and not self.intake.close():
+            return False
         with self._lock:
-            again, self._closing = self._closing, True
-        if again:
-            self._closed.wait(max(0.0, deadline - monotonic()))
+            closing, self._closing = self._closing, self._closing or threading.get_ident()
+        if closing is not None:
+            if closing != threading.get_ident():
+                self._closed.wait(max(0.0, deadline - monotonic()))
             return self._flushed
         try:
-            self.intake.close()
             self._flushed = self.flush(deadline)
             self._stop(deadline)
             self._flushed = self._flushed or self.progress.settled >= self.intake.last

@@ -6,6 +6,7 @@ import threading
 from time import time
 from typing import TYPE_CHECKING, Protocol
 
+from instrument.delivery.bell import Bell
 from instrument.delivery.spool import SpoolDamaged, SpoolError, Stretch, joined
 from instrument.errors import Reason, Refusal
 
@@ -66,7 +67,6 @@ class Intake:
         self._taken_bytes = 0
         self._settled_bytes = 0
         self._waiting: list[Envelope] = []
-        self._waiting_bytes = 0
         self._uncommitted: list[Stretch] = []
         self._lost: list[Envelope] = []
         self._failing = False
@@ -74,8 +74,8 @@ class Intake:
         self._lock = threading.RLock()
         self._committing = threading.RLock()
         self._in_commit = False
-        self._work = threading.Event()
-        self._hurry = threading.Event()
+        self._work = Bell()
+        self._hurry = Bell()
         self._thread: threading.Thread | None = None
 
     @property
@@ -107,21 +107,24 @@ class Intake:
             self._taken_bytes += size
             self.accepted += 1
             self._waiting.append(envelope)
-            self._waiting_bytes += size
         if self._each:
             self._commit_now(envelope)
-        elif not self._work.is_set():
-            self._work.set()
+        elif not self._work.rung:
+            self._work.ring()
 
     def settled(self, size: int) -> None:
         """Take note of how many bytes every destination has by now, since the beginning."""
         self._settled_bytes = size
 
-    def commit(self) -> None:
-        """Commit what waits, and hand it on; where the spool cannot be written, hand it on all the same."""
+    def commit(self) -> bool:
+        """Commit what waits, and hand it on; where the spool cannot be written, hand it on all the same.
+
+        Returns:
+            Whether that was done: not where a signal handler calls, inside of a commit that goes on after it.
+        """
         with self._committing:
             if self._in_commit:
-                return  # a signal handler, inside a commit that goes on after it
+                return False
             self._in_commit = True
             try:
                 if self._uncommitted and not self._waiting:
@@ -130,6 +133,7 @@ class Intake:
                     self._commit_waiting()
             finally:
                 self._in_commit = False
+        return True
 
     def replace(self, damaged: Spool) -> bool:
         """Go on in another file; answer whether one could be had."""
@@ -142,13 +146,13 @@ class Intake:
             self._spool = spool
             return True
 
-    def close(self) -> None:
-        """Take no more envelopes, and commit what waits."""
+    def close(self) -> bool:
+        """Take no more envelopes, and commit what waits; answer whether that was done, as `commit` does."""
         with self._lock:
             self._closed = True
-        self.commit()
-        self._hurry.set()
-        self._work.set()
+        self._hurry.ring()
+        self._work.ring()
+        return self.commit()
 
     def _commit_now(self, envelope: Envelope) -> None:
         """Commit an envelope before its caller goes on; whoever comes first commits for all who wait behind.
@@ -168,18 +172,16 @@ class Intake:
 
     def _commit_waiting(self) -> None:
         """Commit what waits and hand it on; only then it does not wait any more."""
-        with self._lock:
-            batch, size = self._waiting.copy(), self._waiting_bytes
-        stretch = Stretch(self.last + 1, time(), batch, size)
+        # Without the lock, which the thread may hold that a signal handler waits in for this commit.
+        batch = self._waiting.copy()
+        stretch = Stretch(self.last + 1, time(), batch, sum([len(each.body) for each in batch]))
         committed = self._spool is not None and self._write([*self._uncommitted, stretch])
         if self._each and self._spool is not None and not committed:
             self._lost += batch
         else:
             self._receiver.distribute(stretch, committed=committed)
             self.last = stretch.last
-        with self._lock:
-            del self._waiting[: len(batch)]
-            self._waiting_bytes -= size
+        del self._waiting[: len(batch)]
 
     def _write(self, stretches: list[Stretch]) -> bool:
         """Commit envelopes if that can be; answer whether it could."""
@@ -219,7 +221,7 @@ class Intake:
         while not self._closed:
             self._work.wait(_TRY_AGAIN_AFTER if self._failing else None)
             self._hurry.wait(_COMMIT_EVERY)
-            self._work.clear()
+            self._work.mute()
             try:
                 self.commit()
             except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the commits for good

@@ -6,6 +6,7 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
+from instrument.delivery.bell import Bell
 from instrument.delivery.destination import Rejected, Unavailable
 from instrument.delivery.retry import Backoff
 from instrument.delivery.spool import SpoolError
@@ -69,17 +70,17 @@ class Lane:
         """How many attempts at the batch in hand have failed."""
         self._owner = owner
         self._backoff = backoff or Backoff()
-        self._work = threading.Event()
-        self._full = threading.Event()
-        self._hurry = threading.Event()
-        self._stopped = threading.Event()
+        self._work = Bell()
+        self._full = Bell()
+        self._hurry = Bell()
+        self._stopped = Bell()
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the thread; if none can be had now, `wake` tries again."""
         with self._lock:
-            if self._thread is None and not self._stopped.is_set():
+            if self._thread is None and not self._stopped.rung:
                 thread = threading.Thread(target=self._run, name=f"instrument-{self.destination.name}", daemon=True)
                 try:
                     thread.start()
@@ -90,20 +91,20 @@ class Lane:
     def offer(self, stretch: Stretch, *, committed: bool) -> None:
         """Take on new envelopes: they are sent at once where they make a whole batch, else in a moment."""
         if self.own.offer(stretch, committed=committed) >= self.destination.limits.size:
-            self._full.set()
+            self._full.ring()
         self.wake()
 
     def wake(self) -> None:
         """Say that there may be something to send."""
-        if not self._work.is_set():
-            self._work.set()
+        if not self._work.rung:
+            self._work.ring()
         if self._thread is None:
             self.start()
 
     def hurry(self) -> None:
         """Send what there is at once, also where a repetition waits for its time, unless the server asked for that."""
-        self._hurry.set()
-        self._full.set()
+        self._hurry.ring()
+        self._full.ring()
         self.wake()
 
     def adopt(self, reader: Reader) -> None:
@@ -120,11 +121,11 @@ class Lane:
     def stop(self) -> None:
         """Let the thread end, after the attempt in hand."""
         with self._lock:
-            self._stopped.set()
+            self._stopped.ring()
             never_started = self._thread is None
-        self._hurry.set()
-        self._full.set()
-        self._work.set()
+        self._hurry.ring()
+        self._full.ring()
+        self._work.ring()
         if never_started:
             self._owner.ended(self)
 
@@ -134,13 +135,13 @@ class Lane:
             self._thread.join(max(0.0, deadline - monotonic()))
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
+        while not self._stopped.rung:
             self._work.wait()
             self._full.wait(_LINGER)
-            self._work.clear()
-            self._full.clear()
-            self._hurry.clear()
-            while not self._stopped.is_set() and self._send_next():
+            self._work.mute()
+            self._full.mute()
+            self._hurry.mute()
+            while self._send_next():
                 pass
         self._owner.ended(self)
 
@@ -151,7 +152,7 @@ class Lane:
 
     def _send_of(self, reader: Reader) -> bool:
         """Send a batch of one spool; answer whether to ask again."""
-        if self._stopped.is_set():
+        if self._stopped.rung:
             return False
         try:
             batch = reader.next(self.destination.limits)
@@ -170,7 +171,7 @@ class Lane:
 
     def _deliver(self, reader: Reader, batch: Stretch) -> None:
         self.attempt = 0
-        while not self._stopped.is_set():
+        while not self._stopped.rung:
             try:
                 self.destination.send(batch.envelopes)
             except Rejected as rejected:  # noqa: PERF203 - each attempt may fail
@@ -192,7 +193,7 @@ class Lane:
             self._owner.died(self, reader, batch, reason)
             return
         for half in batch.halves():
-            if not self._stopped.is_set():
+            if not self._stopped.rung:
                 self._deliver(reader, half)
 
     def _pause(self, error: BaseException) -> None:
@@ -201,4 +202,4 @@ class Lane:
         if asked is not None:
             self._stopped.wait(min(max(0.0, asked), threading.TIMEOUT_MAX))
         elif self._hurry.wait(self._backoff.wait(self.attempt)):
-            self._hurry.clear()
+            self._hurry.mute()

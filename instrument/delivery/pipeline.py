@@ -153,7 +153,8 @@ class Pipeline(ForkSafe):
         if dispatch is None:
             return True
         closed = dispatch.close(monotonic() + timeout)
-        not_at_exit(self._exit)
+        if dispatch.closed:
+            not_at_exit(self._exit)
         return closed
 
     def after_fork_in_child(self) -> None:

@@ -78,10 +78,10 @@ def _save(path: Path, spool: Spool, cursors: Mapping[str, int]) -> set[int]:
         places = set(range(rest.first, rest.last + 1))
         # The same row may be found in several versions of its page.
         if not places & saved:
-            spool.append(rest)
+            spool.restore(rest)
         else:
             for place in sorted(places - saved):
-                spool.append(rest.after(place - 1).until(place))
+                spool.restore(rest.after(place - 1).until(place))
         saved |= places
     spool.set_cursors({**dict.fromkeys(spool.cursors, begin), **cursors})
     return saved

@@ -231,16 +231,27 @@ class Spool:
         """
         rows = list(_rows(stretch))
         with self._guard.lock, self._errors:
-            interrupted, self._appending = self._appending, True
-            if len(rows) == 1 and not interrupted:
+            again = self._appending or stretch.first <= self.last
+            self._appending = True
+            if len(rows) == 1 and not again:
                 self._connection.execute(_INSERTS[1], rows[0])
             else:
                 with _Transaction(self._connection):
-                    if interrupted:
+                    if again:
                         self._connection.execute("DELETE FROM envelopes WHERE seq >= ?", (stretch.first,))
                     self._insert(rows)
             self.last = max(self.last, stretch.last)
             self._appending = False
+
+    def restore(self, stretch: Stretch) -> None:
+        """Commit envelopes whose places may come before others that are committed already.
+
+        Raises:
+            SpoolError: nothing was committed.
+        """
+        with self._guard.lock, self._errors, _Transaction(self._connection):
+            self._insert(list(_rows(stretch)))
+        self.last = max(self.last, stretch.last)
 
     def _insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
         # Each statement lets other threads run, and may wait for them: few statements for many rows.
