@@ -21,6 +21,7 @@ def scheduler() -> Iterator[Any]:
     scheduler: Any = BackgroundScheduler(timezone=timezone.utc)
     scheduler.start()
     yield scheduler
+    scheduler.get_jobs()  # waits for the round in which a job was started
     scheduler.shutdown()
 
 

@@ -79,6 +79,8 @@ def scheduler() -> Iterator[BackgroundScheduler]:
     scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone=timezone.utc)
     scheduler.start()
     yield scheduler
+    # Waits for the round in which a job was started: a shutdown in its middle raises when that removes the job.
+    scheduler.get_jobs()
     scheduler.shutdown()
     logging.getLogger("apscheduler").setLevel(logging.NOTSET)
 
