@@ -18,6 +18,7 @@ layers: $(VENV)/.installed
 	$(BIN)/lint-imports
 
 pytest: $(VENV)/.installed
+	@sh tools/install_browser.sh
 	$(BIN)/pytest -n auto
 
 demo: $(VENV)/.installed
