@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast
 
 from instrument.bindings import Binding
 from instrument.client import default_client
+from instrument.decorated import decorated_handlers
 from instrument.errors import BindingError
 from instrument.handlers import Nature, block, describe
 from instrument.lifecycle import Instrumentation, Run, compile_instrumentation
@@ -183,7 +184,9 @@ def _in_place_of(handler: F, instrumentation: Instrumentation) -> F:
     from instrument.proxies import Instrumented  # noqa: PLC0415 - a slow import
 
     wrapper = _WRAPPERS[instrumentation.handler.nature](instrumentation)
-    return Instrumented(handler, wrapper, instrumentation)  # type: ignore[return-value] # it looks like the handler
+    instrumented = Instrumented(handler, wrapper, instrumentation)
+    decorated_handlers.add(instrumented, instrumentation)
+    return instrumented  # type: ignore[return-value] # it looks like the handler
 
 
 def instrumentation_of(handler: object) -> Instrumentation | None:
