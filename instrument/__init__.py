@@ -32,10 +32,12 @@ from instrument.messages import (
     Track,
     declared_messages,
 )
+from instrument.privacy.marks import PII
 from instrument.scopes import Scope
 from instrument.version import VERSION as __version__  # noqa: N811 - the name that Python tools look for
 
 __all__ = [
+    "PII",
     "Alias",
     "Binding",
     "BindingError",

@@ -11,8 +11,11 @@ from instrument.bindings import Binding, Source, bind
 from instrument.core_schemas import strict_leaves
 from instrument.errors import DeclarationError
 from instrument.places import Place, caller
+from instrument.privacy.marks import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
@@ -51,6 +54,10 @@ class Declared(BaseModel, defer_build=True):
     def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler, /) -> CoreSchema:
         """Let only pass what JSON can say without loss."""
         return strict_leaves(cls, handler(source))
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Show categories in place of personal data."""
+        return shown(type(self), super().__repr_args__())
 
     @classmethod
     def from_call(cls, /, **sources: Source) -> Binding[Self]:

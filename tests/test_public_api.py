@@ -29,6 +29,7 @@ PUBLIC = [
     "MemoryDestination",
     "Message",
     "Outcome",
+    "PII",
     "Page",
     "Reason",
     "Receipt",
