@@ -12,6 +12,7 @@ from typing import (
     Annotated,
     Any,
     ClassVar,
+    Final,
     Literal,
     Protocol,
     Union,
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
 
     from instrument.places import Place
 
-_IDENTITY_KEYS = MappingProxyType({"user_id": "userId", "anonymous_id": "anonymousId"})
+IDENTITY_KEYS: Final = MappingProxyType({"user_id": "userId", "anonymous_id": "anonymousId"})
+"""By field name, the keys that Segment has for the identity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +93,24 @@ class Message(Declared, abstract=True):
     __abstract__: ClassVar[bool] = True
     __given_name__: ClassVar[str | None] = None
     __category__: ClassVar[str | None] = None
+    __owner__: ClassVar[str | None] = None
+    """Who looks after the message: given as `owner=`, to the class or to an abstract base."""
+    __deprecation__: ClassVar[str | bool] = False
+    """Whether the message is to be sent no more, and what instead: given as `deprecated=`, to this class alone."""
 
-    def __init_subclass__(cls, *, name: str | None = None, abstract: bool = False) -> None:
+    def __init_subclass__(
+        cls,
+        *,
+        name: str | None = None,
+        abstract: bool = False,
+        owner: str | None = None,
+        deprecated: str | bool = False,
+    ) -> None:
         cls.__given_name__ = cls.__dict__.get("__given_name__") if name is None else name
         cls.__abstract__ = abstract
+        if owner is not None:
+            cls.__owner__ = owner
+        cls.__deprecation__ = deprecated
         super().__init_subclass__()
         # Not passed on, since a scope's own `__init_subclass__` may take no keyword.
         cls.model_config["defer_build"] = abstract
@@ -138,6 +154,8 @@ class Track(Message, abstract=True):
     Args:
         name: the event's name, as a class argument.
         abstract: a base that only carries fields, as a class argument.
+        owner: who looks after the event, for the tracking plan; classes that inherit from this one have it too.
+        deprecated: that the event is to be sent no more, or what is to be sent instead, for the tracking plan.
 
     >>> from instrument import Scope, Track
     >>> class UserScope(Scope):
@@ -195,9 +213,17 @@ class Group(_WithTraits, abstract=True):
 class _Viewed(Message, abstract=True):
     __reserved_names__ = frozenset({"name", "category", "properties"})
 
-    def __init_subclass__(cls, *, name: str | None = None, category: str | None = None, abstract: bool = False) -> None:
+    def __init_subclass__(
+        cls,
+        *,
+        name: str | None = None,
+        category: str | None = None,
+        abstract: bool = False,
+        owner: str | None = None,
+        deprecated: str | bool = False,
+    ) -> None:
         cls.__category__ = category
-        super().__init_subclass__(name=name, abstract=abstract)
+        super().__init_subclass__(name=name, abstract=abstract, owner=owner, deprecated=deprecated)
 
     @property
     def name(self) -> str | None:
@@ -336,7 +362,7 @@ def _name(message: Message) -> str | None:
 
 def _declare(cls: type[Message]) -> Declaration:
     spec = _spec_of(cls)
-    ids = {name: key for name, key in {**_IDENTITY_KEYS, **spec.own_ids}.items() if name in cls.model_fields}
+    ids = {name: key for name, key in {**IDENTITY_KEYS, **spec.own_ids}.items() if name in cls.model_fields}
     _check_identity(cls, spec)
     _check_payload(cls, spec, ids)
     return Declaration(

@@ -1,0 +1,106 @@
+"""Importing the packages whose messages make the plan."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+from instrument.errors import InstrumentError
+from instrument.plan.model import CodePlace
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from pathlib import Path
+    from types import ModuleType
+
+    from instrument.plan.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class ImportFailure:
+    """A module that cannot be imported.
+
+    Attributes:
+        module: its name.
+        place: the line of the user's code that raised, with the file as Python knows it.
+        error: what was raised.
+    """
+
+    module: str
+    place: CodePlace
+    error: BaseException
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.module} cannot be imported: {type(self.error).__name__}: {self.error}"
+
+
+class ImportFailuresError(InstrumentError):
+    """Some of the modules of the plan cannot be imported.
+
+    Attributes:
+        failures: each of them.
+    """
+
+    def __init__(self, failures: Sequence[ImportFailure]) -> None:
+        super().__init__("\n".join(map(str, failures)))
+        self.failures = tuple(failures)
+
+
+def import_packages(project: Project) -> tuple[ModuleType, ...]:
+    """Import packages with all their modules, but those that the project excludes.
+
+    What they print goes to standard error.
+
+    Raises:
+        ImportFailuresError: some cannot be imported; the others are by then.
+    """
+    failures: list[ImportFailure] = []
+    with _importable(project.import_roots), redirect_stdout(sys.stderr):
+        modules = [each for name in project.packages for each in _imported(name, project, failures)]
+    if failures:
+        raise ImportFailuresError(failures)
+    return tuple({each.__name__: each for each in modules}.values())
+
+
+def _imported(name: str, project: Project, failures: list[ImportFailure]) -> Iterator[ModuleType]:
+    try:
+        module = import_module(name)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a module may raise anything, and scripts exit
+        failures.append(ImportFailure(name, _raised_at(name, error), error))
+        return
+    yield module
+    for found in iter_modules(getattr(module, "__path__", ()), f"{name}."):
+        if not any(fnmatchcase(found.name, pattern) for pattern in project.exclude):
+            yield from _imported(found.name, project, failures)
+
+
+def _raised_at(name: str, error: BaseException) -> CodePlace:
+    """Return the innermost line that is neither Python's machinery of imports nor this module."""
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        return CodePlace(file=error.filename, line=error.lineno)
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if not _is_machinery(each.filename)]
+    if not frames:
+        return CodePlace(file=name)
+    return CodePlace(file=frames[-1].filename, line=frames[-1].lineno)
+
+
+def _is_machinery(file: str) -> bool:
+    return file.startswith("<frozen importlib") or file in (__file__, import_module.__code__.co_filename)
+
+
+@contextmanager
+def _importable(roots: Sequence[Path]) -> Generator[None]:
+    """Let modules of the project be found first, as where Python runs in its directory."""
+    added = [str(root) for root in roots if str(root) not in sys.path]
+    sys.path[:0] = added
+    try:
+        yield
+    finally:
+        for each in added:
+            sys.path.remove(each)

@@ -1,0 +1,140 @@
+"""The project whose plan it is: its root, its packages, and what pyproject.toml says of them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from instrument.errors import InstrumentError
+from instrument.plan.model import CodePlace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PYPROJECT = "pyproject.toml"
+EXCLUDED = ("*.__main__", "*.tests", "*.tests.*", "*.test_*", "*.conftest")
+"""What is not imported unless asked for: programs, which would run, and tests, whose messages are made up."""
+
+
+class ProjectError(InstrumentError):
+    """A pyproject.toml that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Whose messages make the plan.
+
+    Attributes:
+        root: the directory that files in the plan are relative to.
+        packages: what to import, with all that is below it.
+        exclude: patterns of modules that are not imported, as of a shell.
+        name: what the plan is called.
+    """
+
+    root: Path
+    packages: tuple[str, ...]
+    exclude: tuple[str, ...] = EXCLUDED
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name, or the packages where there is none."""
+        return self.name or ", ".join(self.packages)
+
+    @property
+    def import_roots(self) -> tuple[Path, ...]:
+        """Where the packages may lie."""
+        return tuple(each for each in (self.root, self.root / "src") if each.is_dir())
+
+    def owns(self, module: str) -> bool:
+        """Whether a module is one of the packages, or below one."""
+        return any(module == each or module.startswith(f"{each}.") for each in self.packages)
+
+    def place(self, file: str, line: int | None = None, *, module: str = "") -> CodePlace:
+        """Return a place with its file relative to the root.
+
+        Of a package that lies elsewhere, as one that is installed, the file is named from the package on: the same on
+        every machine.
+        """
+        path = Path(file).resolve()
+        root = self.root.resolve()
+        if path.is_relative_to(root) and not _is_installed(path, root):
+            return CodePlace(file=path.relative_to(root).as_posix(), line=line)
+        depth = _depth(module) if module else 1
+        return CodePlace(file=Path(*path.parts[-depth:]).as_posix(), line=line)
+
+
+def find_project(
+    start: Path,
+    *,
+    packages: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    name: str | None = None,
+) -> Project:
+    """Return the project of a directory: that of the nearest pyproject.toml, or else the directory itself.
+
+    Args:
+        start: where to begin to look, upwards.
+        packages: instead of those in `[tool.instrument]`.
+        exclude: besides the usual ones and those in `[tool.instrument]`.
+        name: instead of the one in `[tool.instrument]`.
+
+    Raises:
+        ProjectError: pyproject.toml cannot be read, `[tool.instrument]` has something else, or no package is named.
+    """
+    file = next((each / PYPROJECT for each in (start, *start.parents) if (each / PYPROJECT).is_file()), None)
+    table = _Table() if file is None else _table(file)
+    chosen = tuple(packages) or table.packages
+    if not chosen:
+        where = f"{file} has none in [tool.instrument]" if file else f"there is no {PYPROJECT} in {start} or above"
+        raise ProjectError(
+            f"No packages: name those that declare or emit messages, or list them: `[tool.instrument]` and "
+            f'`packages = ["shop"]` in {PYPROJECT} ({where}).'
+        )
+    return Project(
+        root=start if file is None else file.parent,
+        packages=chosen,
+        exclude=(*EXCLUDED, *table.exclude, *exclude),
+        name=table.name if name is None else name,
+    )
+
+
+class _Table(BaseModel):
+    """The table `[tool.instrument]`; what it holds besides is for others."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=False)
+
+    packages: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    name: str = ""
+
+
+def _table(file: Path) -> _Table:
+    try:
+        content: Any = tomllib.loads(file.read_text(encoding="utf-8"))
+        return _Table.model_validate(content.get("tool", {}).get("instrument", {}))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ProjectError(f"{file} cannot be read: {error}") from None
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise ProjectError(f"{file}: [tool.instrument]: {problems}") from None
+
+
+def _is_installed(path: Path, root: Path) -> bool:
+    """Whether a file lies in an environment that itself lies in the project."""
+    return not {"site-packages", "dist-packages"}.isdisjoint(path.relative_to(root).parts)
+
+
+def _depth(module: str) -> int:
+    spec = find_spec(module) if module in sys.modules else None
+    return module.count(".") + 1 + (spec is not None and spec.submodule_search_locations is not None)
