@@ -28,7 +28,7 @@ class ImportFailure:
 
     Attributes:
         module: its name.
-        place: the line of the user's code that raised, with the file as Python knows it.
+        place: the line of the project that raised.
         error: what was raised.
     """
 
@@ -72,7 +72,7 @@ def _imported(name: str, project: Project, failures: list[ImportFailure]) -> Ite
     try:
         module = import_module(name)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a module may raise anything, and scripts exit
-        failures.append(ImportFailure(name, _raised_at(name, error), error))
+        failures.append(ImportFailure(name, _raised_at(name, error, project), error))
         return
     yield module
     for found in iter_modules(getattr(module, "__path__", ()), f"{name}."):
@@ -80,18 +80,14 @@ def _imported(name: str, project: Project, failures: list[ImportFailure]) -> Ite
             yield from _imported(found.name, project, failures)
 
 
-def _raised_at(name: str, error: BaseException) -> CodePlace:
-    """Return the innermost line that is neither Python's machinery of imports nor this module."""
+def _raised_at(name: str, error: BaseException, project: Project) -> CodePlace:
+    """Return the innermost line of the project's own code; where none of it ran, the module."""
     if isinstance(error, SyntaxError) and error.filename is not None:
-        return CodePlace(file=error.filename, line=error.lineno)
-    frames = [each for each in traceback.extract_tb(error.__traceback__) if not _is_machinery(each.filename)]
-    if not frames:
-        return CodePlace(file=name)
-    return CodePlace(file=frames[-1].filename, line=frames[-1].lineno)
-
-
-def _is_machinery(file: str) -> bool:
-    return file.startswith("<frozen importlib") or file in (__file__, import_module.__code__.co_filename)
+        return project.place(error.filename, error.lineno)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if project.has(frame.filename):
+            return project.place(frame.filename, frame.lineno)
+    return CodePlace(file=name)
 
 
 @contextmanager

@@ -25,6 +25,8 @@ PYPROJECT = "pyproject.toml"
 EXCLUDED = ("*.__main__", "*.tests", "*.tests.*", "*.test_*", "*.conftest")
 """What is not imported unless asked for: programs, which would run, and tests, whose messages are made up."""
 
+_INSTALLED = {"site-packages", "dist-packages"}
+
 
 class ProjectError(InstrumentError):
     """A pyproject.toml that cannot be used."""
@@ -60,6 +62,13 @@ class Project:
         """Whether a module is one of the packages, or below one."""
         return any(module == each or module.startswith(f"{each}.") for each in self.packages)
 
+    def has(self, file: str) -> bool:
+        """Whether a file is the project's own, and not of an environment that lies in it."""
+        path, root = Path(file).resolve(), self.root.resolve()
+        if not (path.is_file() and path.is_relative_to(root)):
+            return False
+        return _INSTALLED.isdisjoint(path.relative_to(root).parts)
+
     def place(self, file: str, line: int | None = None, *, module: str = "") -> CodePlace:
         """Return a place with its file relative to the root.
 
@@ -67,9 +76,8 @@ class Project:
         every machine.
         """
         path = Path(file).resolve()
-        root = self.root.resolve()
-        if path.is_relative_to(root) and not _is_installed(path, root):
-            return CodePlace(file=path.relative_to(root).as_posix(), line=line)
+        if self.has(file):
+            return CodePlace(file=path.relative_to(self.root.resolve()).as_posix(), line=line)
         depth = _depth(module) if module else 1
         return CodePlace(file=Path(*path.parts[-depth:]).as_posix(), line=line)
 
@@ -128,11 +136,6 @@ def _table(file: Path) -> _Table:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise ProjectError(f"{file}: [tool.instrument]: {problems}") from None
-
-
-def _is_installed(path: Path, root: Path) -> bool:
-    """Whether a file lies in an environment that itself lies in the project."""
-    return not {"site-packages", "dist-packages"}.isdisjoint(path.relative_to(root).parts)
 
 
 def _depth(module: str) -> int:
