@@ -32,9 +32,6 @@ _CALLS = {**{each: each for each in TYPES}, **{each[0]: each for each in TYPES i
 _BATCHES = ("batch", "import", "b")
 
 
-_NOTHING: dict[str, Any] = {}
-
-
 class SegmentApi:
     """The endpoints that Segment's clients send to.
 
@@ -85,8 +82,10 @@ def _batch(whole: dict[str, Any]) -> list[dict[str, Any]]:
 def _with_those_of_the_batch(whole: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
     """Give a message what stands once for the batch."""
     for key in ("context", "integrations"):
-        shared, own = whole.get(key), message.get(key) or _NOTHING
-        if is_object(shared) and is_object(own):
+        shared, own = whole.get(key), message.get(key)
+        if is_object(shared) and own is None:
+            message = {**message, key: shared}
+        elif is_object(shared) and is_object(own):
             message = {**message, key: {**shared, **own}}
     return message
 
