@@ -81,13 +81,14 @@ def _batch(whole: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _with_those_of_the_batch(whole: dict[str, Any], message: dict[str, Any]) -> dict[str, Any]:
     """Give a message what stands once for the batch."""
+    merged = dict(message)
     for key in ("context", "integrations"):
         shared, own = whole.get(key), message.get(key)
         if is_object(shared) and own is None:
-            message = {**message, key: shared}
+            merged[key] = shared
         elif is_object(shared) and is_object(own):
-            message = {**message, key: {**shared, **own}}
-    return message
+            merged[key] = {**shared, **own}
+    return merged
 
 
 def _key_of(headers: Mapping[str, str]) -> str | None:
