@@ -227,6 +227,19 @@ class Client:
             self._ledger.count("late")
         return stamp[0]
 
+    def take(self, envelope: Envelope, message: SegmentTrack) -> None:
+        """Take an envelope over that was made elsewhere, counted as undeclared.
+
+        Args:
+            envelope: what is sent, within Segment's limit.
+            message: what it was made of.
+
+        Raises:
+            Refusal: the envelope is not accepted.
+        """
+        self._put(envelope, message)
+        self._ledger.count("undeclared")
+
     def _put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:
         if self.transport is None or not self.enabled:
             raise self._disabled()
