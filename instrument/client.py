@@ -15,6 +15,7 @@ from instrument.delivery.ledger import Ledger, Stats
 from instrument.errors import InstrumentError, Reason, Refusal
 from instrument.faults import Faults, ambient
 from instrument.messages import Alias, Group, Identify, Message, Page, Screen, SegmentTrack, Track
+from instrument.observing import Guarded
 from instrument.places import caller
 from instrument.stamps import Stamp, Stamps, format_time
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from instrument.delivery.destination import Destination
     from instrument.delivery.envelope import Envelope
     from instrument.delivery.pipeline import Durability, Pipeline, Transport
+    from instrument.observing import Observer
     from instrument.settings import Settings
 
 log = logging.getLogger("instrument")
@@ -127,6 +129,9 @@ class Client:
         # Made here and not at the first message, which would wait for its imports; nothing of it runs before that.
         self.transport = _pipeline(settings, self._ledger) if self.enabled and transport is None else transport
         self._told_disabled = False
+        self.plain = not settings.debug
+        """Whether an envelope holds nothing but its message: no notes, and nothing of an observer."""
+        self._observer: Guarded | None = None
 
     def track(self, message: Track | SegmentTrack, **extras: Unpack[Extras]) -> Receipt:
         """Send an event.
@@ -188,6 +193,11 @@ class Client:
         """
         return self.transport is None or self.transport.close(self._timeout(timeout))
 
+    def observe(self, observer: Observer) -> None:
+        """Have each message watched, and its context added to, by one observer, in place of the one before."""
+        self._observer = Guarded(observer)
+        self.plain = False
+
     def stats(self) -> Stats:
         """Return what became of the messages so far."""
         transport = self.transport
@@ -217,7 +227,8 @@ class Client:
         stamp = self.next_stamp()
         if message_id is not None or timestamp is not None:
             stamp = _stamped(stamp, message_id, timestamp)
-        end = tail(context, integrations)
+        observer = self._observer
+        end = tail(context if observer is None else observer.context(context), integrations)
         if _is_declared(message):
             self._put(encoder_of(type(message))(message, stamp, end), message)
         else:
@@ -225,6 +236,8 @@ class Client:
             self._ledger.count("undeclared")
         if late:
             self._ledger.count("late")
+        if observer is not None:
+            observer.accepted(message, stamp[0])
         return stamp[0]
 
     def take(self, envelope: Envelope, message: SegmentTrack) -> None:

@@ -59,7 +59,7 @@ class Instrumentation:
         """
         try:
             frame = call.frame
-            if not (call.late or client.debug or plan.read_id or (frame is not None and frame.context)):
+            if client.plain and not (call.late or plan.read_id or (frame is not None and frame.context)):
                 # The short way of most messages: whatever is in its way, the careful one meets again, and says so.
                 message = plan.validate(plan.collect(call))
                 client.transport.put(plan.encode(message, client.next_stamp(), PLAIN_TAIL), message)  # type: ignore[union-attr]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from instrument.client import default_client
 from instrument.delivery.ledger import Stats
+from instrument.metrics import METRICS
 
 try:
     from prometheus_client.core import REGISTRY, CounterMetricFamily, GaugeMetricFamily
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from prometheus_client.registry import CollectorRegistry
 
     from instrument.client import Client
+    from instrument.metrics import Metric as Count
 
 
 class ClientCollector(Collector):
@@ -58,24 +60,14 @@ class ClientCollector(Collector):
 
 
 def _metrics(stats: Stats) -> Iterator[Metric]:
-    for name, text, count in (
-        ("accepted", "Messages that the client took over.", stats.accepted),
-        ("undeclared", "Accepted messages that came as untyped objects.", stats.undeclared),
-        ("late", "Accepted messages that began after their request scope was closed.", stats.late),
-        ("spooled", "Messages that were committed to the disk.", stats.spooled),
-    ):
-        yield CounterMetricFamily(f"instrument_messages_{name}", text, value=count)
-    for name, text, label, counts in (
-        ("refused", "Messages that the client did not take over.", "reason", stats.refused),
-        ("delivered", "Messages that a destination took.", "destination", stats.delivered),
-        ("dead", "Messages that will never be delivered.", "reason", stats.dead),
-    ):
-        labelled = CounterMetricFamily(f"instrument_messages_{name}", text, labels=[label])
-        for value, count in counts.items():
-            labelled.add_metric([value], count)
-        yield labelled
-    yield CounterMetricFamily("instrument_delivery_retries", "Attempts that failed and were repeated.", stats.retried)
-    yield GaugeMetricFamily("instrument_messages_queued", "Messages that wait to be delivered.", stats.queued)
-    yield GaugeMetricFamily(
-        "instrument_delivery_lag_seconds", "How long the oldest message that waits has waited.", stats.lag
-    )
+    for each in METRICS:
+        family = CounterMetricFamily if each.rises else GaugeMetricFamily
+        metric = family(_name(each), each.text, labels=each.label and [each.label])
+        for value, count in each.read(stats).items():
+            metric.add_metric([] if value is None else [value], count)
+        yield metric
+
+
+def _name(metric: Count) -> str:
+    suffix = "_seconds" if metric.unit == "s" else ""
+    return f"instrument_{metric.name.replace('.', '_')}{suffix}"

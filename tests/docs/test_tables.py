@@ -11,6 +11,7 @@ import pytest
 
 from instrument import Reason, aliases, groups, identifies, pages, screens, tracks
 from instrument.client import Client
+from instrument.metrics import METRICS
 from instrument.settings import Settings
 from tests.docs.documents import ROOT
 
@@ -120,3 +121,11 @@ def _another(value: object, field: str) -> str:
     if isinstance(value, bool):
         return str(not value)
     return "17" if isinstance(value, (int, float)) else "another"
+
+
+def test_the_metrics_table_has_every_metric_with_its_kind_unit_and_attribute() -> None:
+    documented = [[cell.strip("`") for cell in row] for row in rows("docs/observability.md", "metric")]
+    assert documented == [
+        [f"instrument.{each.name}", "counter" if each.rises else "gauge", each.unit, each.label or ""]
+        for each in METRICS
+    ]
