@@ -1,4 +1,4 @@
-"""The pytest plugin: the `tracked` fixture, and no test that sends anything.
+"""The pytest plugin: the `tracked` fixture, no test that sends anything, and event coverage where it is asked for.
 
 A module of its own, so that pytest, which imports every installed plugin, imports nothing of the package
 before a test uses it.
@@ -6,20 +6,23 @@ before a test uses it.
 
 from __future__ import annotations
 
+import argparse
 import atexit
 import os
 import shutil
 import sys
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from instrument.client import Client
     from instrument.testing import Recorder
+
+T = TypeVar("T")
 
 _DELIVERY = "instrument_delivery"
 _LENIENT = "instrument_lenient"
@@ -27,6 +30,42 @@ _LENIENT = "instrument_lenient"
 _NO_NETWORK = "INSTRUMENT_NO_NETWORK"
 _SPOOL_DIR = "INSTRUMENT_SPOOL_DIR"
 _SPOOL_PREFIX = "instrument-pytest-"
+
+_COVERAGE = "--event-coverage"
+_COVERAGE_PLUGIN = "instrument_event_coverage"
+_ALL = True
+"""What `--event-coverage` is without a package; no text, which would be read as one."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options of event coverage, and the settings that stand in for them."""
+    group = parser.getgroup("instrument", "event coverage")
+    group.addoption(
+        _COVERAGE,
+        action="append",
+        nargs="?",
+        const=_ALL,
+        type=_package,
+        metavar="PACKAGE",
+        help="Report which declared messages the tests never emit, and which branches of handlers they never see; "
+        "of one package, if it is named. May be given more than once.",
+    )
+    group.addoption(
+        f"{_COVERAGE}-report",
+        action="append",
+        type=_report,
+        metavar="TYPE",
+        help="term (the default), json:FILE, html:FILE, or none. May be given more than once.",
+    )
+    group.addoption(
+        f"{_COVERAGE}-fail-under",
+        type=_percent,
+        metavar="PERCENT",
+        help="Fail where less is covered, of messages and branches together.",
+    )
+    parser.addini("event_coverage_packages", f"What {_COVERAGE} is limited to where it names no package.", "args")
+    parser.addini("event_coverage_report", f"What {_COVERAGE}-report is by default.", "args")
+    parser.addini("event_coverage_fail_under", f"What {_COVERAGE}-fail-under is by default.")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -43,6 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
     _use_a_spool_of_our_own()
     config.addinivalue_line("markers", f"{_DELIVERY}: let the clients of this test send, which no test does otherwise.")
     config.addinivalue_line("markers", f"{_LENIENT}: let `tracked` log instrumentation errors, as in production.")
+    _cover_events(config)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -82,6 +122,56 @@ def tracked(request: pytest.FixtureRequest) -> Iterator[Recorder]:
         lost = str(error)
     if lost:  # outside of `except`, where pytest would show every exception that came before
         pytest.fail(lost, pytrace=False)
+
+
+def _cover_events(config: pytest.Config) -> None:
+    """Observe which messages are emitted, where that is asked for."""
+    packages: list[str | bool] | None = config.getoption(_COVERAGE)
+    reports: list[str] | None = config.getoption(f"{_COVERAGE}-report")
+    fail_under: float | None = config.getoption(f"{_COVERAGE}-fail-under")
+    if packages is None:
+        if reports is not None or fail_under is not None:
+            raise pytest.UsageError(f"{_COVERAGE}-report and {_COVERAGE}-fail-under need {_COVERAGE}")
+        return
+    from instrument.testing.coverage_plugin import EventCoverage, Wanted  # noqa: PLC0415 - as the module says
+
+    named = [each for each in packages if isinstance(each, str)] or _ini(config, "event_coverage_packages", _package)
+    reports = reports or _ini(config, "event_coverage_report", _report) or ["term"]
+    if fail_under is None and config.getini("event_coverage_fail_under"):
+        (fail_under,) = _ini(config, "event_coverage_fail_under", _percent)
+    wanted = Wanted(tuple(dict.fromkeys(named)), tuple(dict.fromkeys(reports)), fail_under)
+    config.pluginmanager.register(EventCoverage(config, wanted), _COVERAGE_PLUGIN)
+
+
+def _ini(config: pytest.Config, name: str, read: Callable[[str], T]) -> list[T]:
+    values = config.getini(name)
+    try:
+        return [read(each) for each in ([values] if isinstance(values, str) else values)]
+    except argparse.ArgumentTypeError as error:
+        raise pytest.UsageError(f"{name}: {error}") from None
+
+
+def _package(text: str) -> str:
+    if text.endswith(".py") or not all(part.isidentifier() for part in text.split(".")):
+        raise argparse.ArgumentTypeError(f"{text!r} is no package. If it is what to test, write it before {_COVERAGE}")
+    return text
+
+
+def _report(text: str) -> str:
+    kind, _, file = text.partition(":")
+    if text not in ("term", "none") and not (kind in ("json", "html") and file):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of term, json:FILE, html:FILE and none")
+    return text
+
+
+def _percent(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 100:  # noqa: PLR2004
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 100")
+    return number
 
 
 def _forbid() -> None:

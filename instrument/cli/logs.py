@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from instrument.cli.text import shown
+from instrument.printable import printable
 
 
 class _Shown(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return shown(super().format(record))
+        return printable(super().format(record))
 
 
 def log_to_stderr() -> None:

@@ -13,6 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from instrument.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
@@ -20,30 +22,17 @@ _WIDE = 240
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
-def shown(text: object) -> str:
-    r"""Return a text as it can be shown: control characters and the like as escapes.
-
-    >>> print(shown("Invoice\x1b[2J Paid"))
-    Invoice\x1b[2J Paid
-    """
-    return "".join([each if each.isprintable() else _escape(each) for each in str(text)])
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode()
-
-
 def say(text: str) -> None:
     """Print a text for people, line by line."""
     console = _console()
     for line in text.splitlines():
-        console.print(Text(shown(line)), soft_wrap=True)
+        console.print(Text(printable(line)), soft_wrap=True)
 
 
 def complain(text: str) -> None:
     """Print what is wrong."""
     for line in text.splitlines():
-        Console(stderr=True).print(Text(shown(line)), soft_wrap=True)
+        Console(stderr=True).print(Text(printable(line)), soft_wrap=True)
 
 
 def say_json(value: Any) -> None:
@@ -63,7 +52,7 @@ def say_table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, numb
     for heading in headings:
         table.add_column(heading, justify="right" if heading in numbers else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(shown(cell)) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     _console().print(table)
 
 
