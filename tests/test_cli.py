@@ -560,7 +560,7 @@ def _commands(command: Any, name: str) -> Iterator[tuple[str, list[tuple[str, st
     if hasattr(command, "commands"):
         for below, each in command.commands.items():
             yield from _commands(each, f"{name} {below}")
-    else:
+    if getattr(command, "invoke_without_command", True):
         options = [each for each in command.params if each.param_type_name == "option"]
         yield name, [(each.opts[0], each.envvar or "") for each in options]
 

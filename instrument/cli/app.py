@@ -6,19 +6,20 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli import dead_letters, debug, flush, forward, spool
+from instrument.cli import dead_letters, debug, flush, forward, plan, spool
 from instrument.cli.logs import log_to_stderr
 from instrument.version import VERSION
 
 app = typer.Typer(
     name="instrument",
-    help="Look after the delivery of product analytics.",
+    help="Look after product analytics: the plan of what is sent, and its delivery.",
     no_args_is_help=True,
     add_completion=False,
     # A traceback of Typer's shows the values of variables: those of messages among them.
     pretty_exceptions_enable=False,
 )
 app.add_typer(spool.app, name="spool")
+app.add_typer(plan.app, name="plan")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command(name="flush")(flush.flush)
 app.command(name="forward")(forward.forward)
@@ -44,4 +45,4 @@ def main(
         bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
-    """Look after the delivery of product analytics."""
+    """Look after product analytics: the plan of what is sent, and its delivery."""

@@ -16,11 +16,6 @@ from instrument.plan.model import CodePlace
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 PYPROJECT = "pyproject.toml"
 EXCLUDED = ("*.__main__", "*.tests", "*.tests.*", "*.test_*", "*.conftest")
 """What is not imported unless asked for: programs, which would run, and tests, whose messages are made up."""
@@ -127,15 +122,36 @@ class _Table(BaseModel):
     name: str = ""
 
 
+class _Tools(BaseModel):
+    instrument: _Table = _Table()
+
+
+class _Pyproject(BaseModel):
+    tool: _Tools = _Tools()
+
+
 def _table(file: Path) -> _Table:
     try:
-        content: Any = tomllib.loads(file.read_text(encoding="utf-8"))
-        return _Table.model_validate(content.get("tool", {}).get("instrument", {}))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ProjectError(f"{file} cannot be read: {error}") from None
+        return _Pyproject.model_validate(_parsed(file.read_text(encoding="utf-8"))).tool.instrument
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise ProjectError(f"{file}: [tool.instrument]: {problems}") from None
+        raise ProjectError(f"{file}: {problems}") from None
+    except (OSError, ValueError) as error:
+        raise ProjectError(f"{file} cannot be read: {error}") from None
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """Return what TOML says.
+
+    Raises:
+        ValueError: it is no TOML.
+    """
+    # Here, since Python 3.10 has none of its own, and only who makes a plan needs it.
+    if sys.version_info >= (3, 11):
+        import tomllib  # noqa: PLC0415
+    else:
+        import tomli as tomllib  # noqa: PLC0415
+    return tomllib.loads(text)
 
 
 def _depth(module: str) -> int:

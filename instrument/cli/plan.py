@@ -1,0 +1,142 @@
+"""`instrument plan`: what an application may send, where it does, and whether what was sent is that."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from instrument.cli import text
+from instrument.cli.options import AsJson  # noqa: TC001 - Typer reads it
+from instrument.cli.plan_options import (
+    Exclude,
+    Packages,
+    PlanFile,
+    ProjectDir,
+    collected,
+    extra_installed,
+    project_of,
+    read_plan,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator
+    from typing import BinaryIO
+
+    from instrument.plan.check import PlanChecker
+    from instrument.plan.model import PlannedMessage
+    from instrument.plan.violations import Violation
+
+app = typer.Typer(help="Look at the tracking plan, which is what the classes declare.")
+
+_HEADINGS = ("type", "name", "scopes", "properties", "owner", "emitted by", "when", "at")
+_STDIN = Path("-")
+
+
+@app.callback(invoke_without_command=True)
+def list_messages(
+    context: typer.Context,
+    *,
+    packages: Packages = None,
+    exclude: Exclude = None,
+    directory: ProjectDir = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """List every message that the packages declare, and where it is emitted.
+
+    Exits with 2 where a module cannot be imported.
+    """
+    if context.invoked_subcommand is not None:
+        if packages or exclude or as_json:
+            raise typer.BadParameter(f"write the options after {context.invoked_subcommand}, which they are for")
+        return
+    plan = collected(project_of(packages, exclude, directory))
+    if as_json:
+        text.say_json(plan.model_dump(mode="json", exclude_defaults=True))
+        return
+    if plan.messages:
+        text.say_table(_HEADINGS, [row for each in plan.messages for row in _rows(each)])
+    nowhere = sum(not each.emissions for each in plan.messages)
+    text.say(f"{text.counted(len(plan.messages), 'message')}, {nowhere} of them emitted nowhere.")
+
+
+@app.command()
+def check(
+    events: Annotated[Path, typer.Argument(help="A file with one envelope a line, as JSON; - for standard input.")],
+    *,
+    plan_file: PlanFile = None,
+    packages: Packages = None,
+    exclude: Exclude = None,
+    directory: ProjectDir = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Check what was sent against the plan. No value of it is shown.
+
+    Exits with 1 where something differs.
+    """
+    with extra_installed():
+        from instrument.plan.check import PlanChecker  # noqa: PLC0415 - of an extra
+    plan = collected(project_of(packages, exclude, directory)) if plan_file is None else read_plan(plan_file)
+    checker = PlanChecker(plan)
+    lines = 0
+    found: list[tuple[int, Violation]] = []
+    with _opened(events) as stream:
+        for lines, line in enumerate(stream, start=1):
+            found += [(lines, each) for each in _violations(checker, line)]
+    if as_json:
+        text.say_json({"lines": lines, "violations": [_violation_json(line, each) for line, each in found]})
+    else:
+        for number, violation in found:
+            text.complain(f"{events}:{number}: {violation}")
+        wrong = len({number for number, _ in found})
+        text.say(f"{text.counted(lines, 'line')}, {wrong} of them with violations of the plan.")
+    if found:
+        raise typer.Exit(1)
+
+
+def _rows(message: PlannedMessage) -> Iterator[list[object]]:
+    """Make a row for each place that emits the message; what is the same is said in the first."""
+    properties = ", ".join(each.key + ("" if each.required else "?") for each in message.properties)
+    head = [message.kind, message.title, ", ".join(message.scopes), properties, message.owner or ""]
+    places = [[each.handler, each.moment, each.place] for each in message.emissions] or [["", "", ""]]
+    for number, place in enumerate(places):
+        yield [*(head if number == 0 else [""] * len(head)), *place]
+
+
+@contextmanager
+def _opened(file: Path) -> Generator[BinaryIO]:
+    if file == _STDIN:
+        yield sys.stdin.buffer
+        return
+    try:
+        stream = file.open("rb")
+    except OSError as error:
+        raise typer.BadParameter(f"{file} cannot be read: {error.strerror}") from None
+    with stream:
+        yield stream
+
+
+def _violations(checker: PlanChecker, line: bytes) -> Iterable[Violation]:
+    from instrument.plan.violations import Violation, Wrong  # noqa: PLC0415 - as above
+
+    if not line.strip():
+        return ()
+    try:
+        envelope: Any = json.loads(line, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return (Violation(Wrong.INVALID, "", "the line is no JSON"),)
+    if not isinstance(envelope, dict):
+        return (Violation(Wrong.INVALID, "", "the line is no JSON object"),)
+    return checker.check(cast("dict[str, Any]", envelope))
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _violation_json(line: int, violation: Violation) -> dict[str, Any]:
+    return {"line": line, "wrong": violation.wrong.value, "path": violation.path, "reason": violation.reason}

@@ -1,0 +1,180 @@
+"""`instrument plan`: the commands."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from instrument.cli.app import app
+from instrument.plan.collect import collect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from typer.testing import Result
+
+    from instrument.plan.project import Project
+
+    WriteProject = Callable[..., Project]
+
+EVENTS = """
+    from instrument import Track, tracks
+    from shop.scopes import ShopScope
+
+    class InvoicePaid(Track, ShopScope, owner="billing"):
+        amount: int
+        note: str = ""
+
+    class InvoiceLost(Track, ShopScope): ...
+
+    print("printed while it is imported")
+
+    @tracks(InvoicePaid)
+    def pay(amount): ...
+"""
+PAID = {"type": "track", "event": "Invoice Paid", "userId": "7", "properties": {"shop": 1, "amount": 2}}
+
+
+@pytest.fixture
+def project(write_project: WriteProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    found = write_project(events=EVENTS)
+    tmp_path.joinpath("pyproject.toml").write_text('[tool.instrument]\npackages = ["shop"]\n', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return found
+
+
+def run(*arguments: str, given: str | None = None) -> Result:
+    return CliRunner().invoke(app, ["plan", *arguments], input=given)
+
+
+def test_the_messages_of_a_project_are_listed(project: Project) -> None:
+    result = run()
+    assert result.exit_code == 0
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert lines == [
+        ["type", "name", "scopes", "properties", "owner", "emitted", "by", "when", "at"],
+        ["track", "Invoice", "Lost", "ShopScope", "shop"],
+        ["track", "Invoice", "Paid", "ShopScope", "shop,", "amount,", "note?", "billing", "shop.events:pay", "success", "shop/events.py:12"],
+        ["2", "messages,", "1", "of", "them", "emitted", "nowhere."],
+    ]  # fmt: skip
+
+
+def test_they_are_listed_as_json_with_lines(project: Project) -> None:
+    listed = json.loads(run("--json").stdout)
+    assert listed == collect(project).model_dump(mode="json", exclude_defaults=True)
+    assert listed["messages"][1]["declared"] == {"file": "shop/events.py", "line": 4}
+
+
+def test_what_a_module_prints_does_not_get_between(project: Project) -> None:
+    assert "printed" not in run().stdout
+
+
+def test_packages_can_be_named(project: Project, tmp_path: Path) -> None:
+    other = tmp_path / "other.py"
+    other.write_text("")
+    assert "0 messages" in run("--package", "other").stdout
+    assert run("--package", "other", "check", "events.jsonl").exit_code == 2
+
+
+def test_a_project_without_packages_is_told_what_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run()
+    assert result.exit_code == 2
+    assert "[tool.instrument]" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("toml", "problem"),
+    [
+        ("[tool.instrument]\npackages = 3", "tool.instrument.packages"),
+        ("[tool", "cannot be read"),
+        ("tool = 3", "tool: Input should be"),
+    ],
+)
+def test_a_pyproject_that_does_not_fit_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toml: str, problem: str
+) -> None:
+    tmp_path.joinpath("pyproject.toml").write_text(toml, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    result = run()
+    assert result.exit_code == 2
+    assert problem in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import nowhere_to_be_found", "ModuleNotFoundError: No module named 'nowhere_to_be_found'"),
+        ("import re\nre.compile('(')", "missing ), unterminated subpattern"),
+        ("def f(:", "SyntaxError"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+    ],
+)
+def test_an_import_that_fails_is_told_with_module_file_and_line(
+    write_project: WriteProject, monkeypatch: pytest.MonkeyPatch, source: str, said: str
+) -> None:
+    project = write_project(broken="\n" * 3 + source, also_broken="1 / 0")
+    monkeypatch.chdir(project.root)
+    result = run("-p", "shop")
+    assert result.exit_code == 2
+    first, second = result.stderr.splitlines()
+    assert first == "shop/also_broken.py:1: shop.also_broken cannot be imported: ZeroDivisionError: division by zero"
+    assert second.startswith(f"shop/broken.py:{1 + source.count(chr(10))}: shop.broken cannot be imported: ")
+    assert said in second
+
+
+def test_a_package_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("-p", "nowhere_to_be_found")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("nowhere_to_be_found: nowhere_to_be_found cannot be imported")
+
+
+def test_what_was_sent_is_checked_line_by_line(project: Project, tmp_path: Path) -> None:
+    sent = [PAID, {**PAID, "properties": {"shop": 0, "amount": "secret"}}, {"type": "track", "event": "Secret"}]
+    file = tmp_path / "events.jsonl"
+    file.write_text("\n".join([*map(json.dumps, sent), "", "{", "[1]", "NaN"]), encoding="utf-8")
+    result = run("check", "events.jsonl")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-6:] == [
+        "events.jsonl:2: properties.amount: it should be of type integer, not string",
+        "events.jsonl:2: properties.shop: it should be at least 1",
+        "events.jsonl:3: event: the plan has no track of this name",
+        "events.jsonl:5: the line is no JSON",
+        "events.jsonl:6: the line is no JSON object",
+        "events.jsonl:7: the line is no JSON",
+    ]
+    assert result.stdout == "7 lines, 5 of them with violations of the plan.\n"
+
+
+def test_a_plan_file_is_enough_to_check(project: Project, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(collect(project).to_json(), encoding="utf-8")
+    result = run("check", "-", "--plan", str(plan), "--json", given=f"{json.dumps(PAID)}\n{{}}\n")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {
+        "lines": 2,
+        "violations": [{"line": 2, "wrong": "missing", "path": "type", "reason": "it has no type"}],
+    }
+    assert run("check", "-", "--plan", str(plan), given=json.dumps(PAID)).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"), [("{", "Invalid JSON"), ('{"format": 2, "name": "x"}', "format: Input should be 1")]
+)
+def test_what_is_no_plan_file_is_told(tmp_path: Path, content: str, problem: str) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(content, encoding="utf-8")
+    result = run("check", "-", "--plan", str(plan), given="")
+    assert result.exit_code == 2
+    assert problem in " ".join(result.stderr.replace("│", "").split())
+
+
+def test_a_file_of_events_that_is_not_there_is_told(project: Project) -> None:
+    result = run("check", "nowhere.jsonl")
+    assert result.exit_code == 2
+    assert "cannot be read" in result.stderr
