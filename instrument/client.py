@@ -6,9 +6,9 @@ import logging
 import threading
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict
 
-from instrument import context
+from instrument import context, transactions
 from instrument.delivery.destination import network_blocked
 from instrument.delivery.envelope import check_message_id, encode_undeclared, encoder_of, tail
 from instrument.delivery.ledger import Ledger, Stats
@@ -42,10 +42,13 @@ class Receipt:
     Attributes:
         message_id: the id of the envelope; `None` where none was made.
         error: why the message was not accepted, or `None`.
+        held: whether it waits for the transaction that it was emitted in: sent when that commits, dropped when it
+            is rolled back. See `instrument.transactions`.
     """
 
     message_id: str | None
     error: Exception | None = None
+    held: bool = False
 
     def __bool__(self) -> bool:
         return self.error is None
@@ -86,12 +89,15 @@ class Extras(TypedDict, total=False):
         message_id: its id, if it has one already, so that a repetition is dropped by the receiver.
         context: Segment's context, https://segment.com/docs/connections/spec/common/#context
         integrations: which of Segment's destinations get it.
+        transactional: whether it waits for the transaction that it is emitted in; by default it does, where
+            transactions are followed.
     """
 
     timestamp: datetime | None
     message_id: str | None
     context: Mapping[str, Any] | None
     integrations: Mapping[str, Any] | None
+    transactional: bool
 
 
 class Client:
@@ -124,14 +130,18 @@ class Client:
         self.strict, self.debug = settings.strict, settings.debug
         self.active = self.enabled or settings.strict or settings.debug
         """Whether messages are built at all: strict and debug do so even where nothing is sent."""
-        self._ledger = Ledger()
+        self.ledger = Ledger()
         self.next_stamp = (stamps or Stamps()).next
         # Made here and not at the first message, which would wait for its imports; nothing of it runs before that.
-        self.transport = _pipeline(settings, self._ledger) if self.enabled and transport is None else transport
+        self.direct = _pipeline(settings, self.ledger) if self.enabled and transport is None else transport
+        """What takes envelopes over that wait for nothing."""
+        self.transport: Taking | None = self.direct
+        """What takes envelopes over that wait for their transaction, where transactions are followed."""
         self._told_disabled = False
         self.plain = not settings.debug
         """Whether an envelope holds nothing but its message: no notes, and nothing of an observer."""
         self._observer: Guarded | None = None
+        transactions.join(self)
 
     def track(self, message: Track | SegmentTrack, **extras: Unpack[Extras]) -> Receipt:
         """Send an event.
@@ -180,7 +190,7 @@ class Client:
         Returns:
             Whether it was.
         """
-        return self.transport is None or self.transport.flush(self._timeout(timeout))
+        return self.direct is None or self.direct.flush(self._timeout(timeout))
 
     def close(self, timeout: float | None = None) -> bool:
         """Flush, and take no more messages.
@@ -191,7 +201,7 @@ class Client:
         Returns:
             Whether everything was delivered.
         """
-        return self.transport is None or self.transport.close(self._timeout(timeout))
+        return self.direct is None or self.direct.close(self._timeout(timeout))
 
     def observe(self, observer: Observer) -> None:
         """Have each message watched, and its context added to, by one observer, in place of the one before."""
@@ -200,11 +210,11 @@ class Client:
 
     def stats(self) -> Stats:
         """Return what became of the messages so far."""
-        transport = self.transport
+        transport = self.direct
         accepted, queued, lag = (
             (0, 0, 0.0) if transport is None else (transport.accepted, transport.queued, transport.lag)
         )
-        return self._ledger.stats(accepted=accepted, refused=self.faults.refused, queued=queued, lag=lag)
+        return self.ledger.stats(accepted=accepted, refused=self.faults.refused, queued=queued, lag=lag)
 
     def accept(
         self,
@@ -215,11 +225,9 @@ class Client:
         context: Mapping[str, Any] | None = None,
         integrations: Mapping[str, Any] | None = None,
         late: bool = False,
-    ) -> str:
+        transactional: bool = True,
+    ) -> Receipt:
         """Take a message over; what the methods of the specs and the decorators share.
-
-        Returns:
-            The message id.
 
         Raises:
             Refusal: the message is not accepted.
@@ -230,15 +238,15 @@ class Client:
         observer = self._observer
         end = tail(context if observer is None else observer.context(context), integrations)
         if _is_declared(message):
-            self._put(encoder_of(type(message))(message, stamp, end), message)
+            held = self._put(encoder_of(type(message))(message, stamp, end), message, transactional=transactional)
         else:
-            self._put(encode_undeclared(message, stamp, end), message)
-            self._ledger.count("undeclared")
+            held = self._put(encode_undeclared(message, stamp, end), message, transactional=transactional)
+            self.ledger.count("undeclared")
         if late:
-            self._ledger.count("late")
+            self.ledger.count("late")
         if observer is not None:
             observer.accepted(message, stamp[0])
-        return stamp[0]
+        return Receipt(stamp[0], held=held)
 
     def take(self, envelope: Envelope, message: SegmentTrack) -> None:
         """Take an envelope over that was made elsewhere, counted as undeclared.
@@ -250,13 +258,19 @@ class Client:
         Raises:
             Refusal: the envelope is not accepted.
         """
-        self._put(envelope, message)
-        self._ledger.count("undeclared")
+        self._put(envelope, message, transactional=True)
+        self.ledger.count("undeclared")
 
-    def _put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:
-        if self.transport is None or not self.enabled:
+    def _put(self, envelope: Envelope, message: Message | SegmentTrack, *, transactional: bool) -> bool:
+        transport = self.transport if transactional else self.direct
+        if transport is None or not self.enabled:
             raise self._disabled()
-        self.transport.put(envelope, message)
+        return bool(transport.put(envelope, message))
+
+    def follow_transactions(self) -> None:
+        """Have messages wait for the transaction that they are emitted in; see `instrument.transactions`."""
+        if self.direct is not None:
+            self.transport = Waiting(self, self.direct)
 
     def tell_disabled(self) -> None:
         """Say once that nothing is sent."""
@@ -269,7 +283,7 @@ class Client:
             return Receipt(None, self._disabled())
         try:
             _check_spec(spec, message)
-            return Receipt(self._accept_late_or_not(message, extras))
+            return self._accept_late_or_not(message, extras)
         except InstrumentError as error:
             if not (isinstance(error, Refusal) and error.reason is Reason.DISABLED):
                 self.faults.report(error, f"{type(message).__name__}, sent at {caller()}")
@@ -282,7 +296,7 @@ class Client:
             self.faults.report(unread, f"{name}, sent at {caller()}")
             return Receipt(None, unread)
 
-    def _accept_late_or_not(self, message: Message | SegmentTrack, extras: Extras) -> str:
+    def _accept_late_or_not(self, message: Message | SegmentTrack, extras: Extras) -> Receipt:
         frame, late = context.capture(perf_counter())
         of_request = None if frame is None else frame.context
         if not (late or of_request):
@@ -300,6 +314,31 @@ class Client:
 
     def _timeout(self, timeout: float | None) -> float:
         return self.settings.flush_timeout if timeout is None else timeout
+
+
+class Taking(Protocol):
+    """What a client hands its envelopes to."""
+
+    def put(self, envelope: Envelope, message: Message | SegmentTrack) -> bool | None:
+        """Take an envelope over; answer whether it waits for a transaction."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A client's transport where transactions are followed.
+
+    Attributes:
+        client: whose.
+        direct: what takes over what waits for no transaction.
+    """
+
+    client: Client
+    direct: Transport
+
+    def put(self, envelope: Envelope, message: Message | SegmentTrack) -> bool:
+        """Take an envelope over; answer whether it waits for a transaction."""
+        return transactions.put(self.client, self.direct, envelope, message)
 
 
 class _Default:

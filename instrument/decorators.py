@@ -62,6 +62,7 @@ class SpecDecorator(Generic[M]):
         scope: type[Scope] | Binding[Scope] | None = None,
         failed_if: FailedIf | None = None,
         message_id: Source | None = None,
+        transactional: bool | None = None,
         client: Client | None = None,
     ) -> Decorate:
         """Emit messages over a handler.
@@ -75,6 +76,8 @@ class SpecDecorator(Generic[M]):
                 raises is a failure and what returns is none.
             message_id: a source for the messages' id, so that a repeated delivery of one webhook keeps it; a start
                 or failure message has it with `-start` or `-failure`.
+            transactional: whether the messages wait for the transaction that they are emitted in, where
+                transactions are followed (`instrument.transactions`); by default the success does, the others not.
             client: the client, if it is not the default one.
 
         Raises:
@@ -104,6 +107,7 @@ class SpecDecorator(Generic[M]):
                 scope=scope,
                 failed_if=failed_if,
                 message_id=message_id,
+                transactional=transactional,
                 client=client,
             )
             return _in_place_of(handler, instrumentation)
@@ -128,6 +132,7 @@ def emitting(
     scope: type[Scope] | Binding[Scope] | None = None,
     failed_if: FailedIf | None = None,
     message_id: Source | None = None,
+    transactional: bool | None = None,
     client: Client | None = None,
     **values: Any,
 ) -> Run:
@@ -140,6 +145,8 @@ def emitting(
         scope: sources for the fields of a scope.
         failed_if: given the call when the block has ended; a true answer makes it a failure.
         message_id: a source for the messages' id.
+        transactional: whether the messages wait for the transaction that they are emitted in; by default the success
+            does.
         client: the client, if it is not the default one.
         values: what a handler would have as arguments; in the block, `call.set(...)` adds to them, and
             `call.result = …` gives what `"result…"` sources read.
@@ -157,7 +164,7 @@ def emitting(
     """
     for message in (success, start, failure):
         _check_message(Message, message)
-    compiled = _block(caller(), success, start, failure, scope, failed_if, message_id, client)
+    compiled = _block(caller(), success, start, failure, scope, failed_if, message_id, transactional, client)
     client = client or default_client()
     if not client.active:
         client.tell_disabled()
@@ -167,7 +174,7 @@ def emitting(
 
 @lru_cache(maxsize=256)
 def _block(place: Place, *given: Any) -> Instrumentation:
-    success, start, failure, scope, failed_if, message_id, client = given
+    success, start, failure, scope, failed_if, message_id, transactional, client = given
     return compile_instrumentation(
         block(place),
         success=success,
@@ -176,6 +183,7 @@ def _block(place: Place, *given: Any) -> Instrumentation:
         scope=scope,
         failed_if=failed_if,
         message_id=message_id,
+        transactional=transactional,
         client=client,
     )
 

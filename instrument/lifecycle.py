@@ -62,7 +62,8 @@ class Instrumentation:
             if client.plain and not (call.late or plan.read_id or (frame is not None and frame.context)):
                 # The short way of most messages: whatever is in its way, the careful one meets again, and says so.
                 message = plan.validate(plan.collect(call))
-                client.transport.put(plan.encode(message, client.next_stamp(), PLAIN_TAIL), message)  # type: ignore[union-attr]
+                transport = client.transport if plan.transactional else client.direct
+                transport.put(plan.encode(message, client.next_stamp(), PLAIN_TAIL), message)  # type: ignore[union-attr]
                 return
         except Exception:  # noqa: BLE001, S110 - see above
             pass
@@ -89,7 +90,13 @@ class Instrumentation:
         context = dict(call.frame.context or {}) if call.frame is not None else {}
         if notes:
             context["instrument"] = notes
-        client.accept(message, message_id=plan.message_id(call), context=context, late=call.late)
+        client.accept(
+            message,
+            message_id=plan.message_id(call),
+            context=context,
+            late=call.late,
+            transactional=plan.transactional,
+        )
 
 
 def compile_instrumentation(
@@ -102,6 +109,7 @@ def compile_instrumentation(
     failed_if: FailedIf | None,
     message_id: Source | None,
     client: Client | None,
+    transactional: bool | None = None,
 ) -> Instrumentation:
     """Compile what a decorator was given.
 
@@ -112,7 +120,13 @@ def compile_instrumentation(
     given = ((Moment.START, start), (Moment.SUCCESS, success), (Moment.FAILURE, failure))
     plans = {
         moment: compile_message(
-            handler, message, scope, moment, has_failed_if=failed_if is not None, message_id=message_id
+            handler,
+            message,
+            scope,
+            moment,
+            has_failed_if=failed_if is not None,
+            message_id=message_id,
+            transactional=transactional,
         )
         for moment, message in given
         if message is not None

@@ -52,6 +52,16 @@ METRICS: Final = (
     ),
     Metric("messages.spooled", "Messages that were committed to the disk.", _one(lambda stats: stats.spooled)),
     Metric(
+        "messages.rolled_back",
+        "Messages that were dropped with their transaction.",
+        _one(lambda stats: stats.rolled_back),
+    ),
+    Metric(
+        "messages.stored",
+        "Messages that were committed into an outbox with their transaction.",
+        _one(lambda stats: stats.stored),
+    ),
+    Metric(
         "messages.refused",
         "Messages that the client did not take over.",
         _each(lambda stats: stats.refused),
@@ -71,6 +81,9 @@ METRICS: Final = (
         unit="{attempt}",
     ),
     Metric("messages.queued", "Messages that wait to be delivered.", _one(lambda stats: stats.queued), rises=False),
+    Metric(
+        "messages.held", "Messages that wait for a transaction to end.", _one(lambda stats: stats.held), rises=False
+    ),
     Metric(
         "delivery.lag",
         "How long the oldest message that waits has waited.",

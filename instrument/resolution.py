@@ -93,6 +93,7 @@ class MessagePlan:
         validate: makes the message of the values.
         encode: serialises the message.
         read_id: gives the id of the message, where it has one of its own.
+        transactional: whether it waits for the transaction that it is emitted in.
     """
 
     model: type[Message]
@@ -102,6 +103,7 @@ class MessagePlan:
     validate: Callable[[dict[str, Any]], Message]
     encode: Encode
     read_id: Read | None
+    transactional: bool
 
     def build(self, call: Call) -> tuple[Message, dict[str, str]]:
         """Build the message place by place, and tell where each field came from.
@@ -176,6 +178,7 @@ def compile_message(
     *,
     has_failed_if: bool,
     message_id: Source | None = None,
+    transactional: bool | None = None,
 ) -> MessagePlan:
     """Compile the plan of one message.
 
@@ -186,6 +189,8 @@ def compile_message(
         moment: when the message is emitted.
         has_failed_if: whether a returned result may be a failure.
         message_id: a source for the message's id.
+        transactional: whether it waits for the transaction that it is emitted in; by default a success does. That
+            something was begun, or failed, is true whatever becomes of the transaction.
 
     Raises:
         BindingError: a source that this handler cannot have, or a required field of the event with no possible
@@ -204,6 +209,7 @@ def compile_message(
         validate=_validator(bound.model),
         encode=_encoder(bound.model),
         read_id=None if message_id is None else compiler.message_id(message_id),
+        transactional=moment is Moment.SUCCESS if transactional is None else transactional,
     )
 
 

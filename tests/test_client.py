@@ -656,5 +656,5 @@ class TestSettingsOfAClient:
 def test_what_may_go_with_a_message_is_typed() -> None:
     from instrument.client import Extras
 
-    assert set(Extras.__annotations__) == {"timestamp", "message_id", "context", "integrations"}
-    assert set(get_type_hints(Receipt)) == {"message_id", "error"}
+    assert set(Extras.__annotations__) == {"timestamp", "message_id", "context", "integrations", "transactional"}
+    assert set(get_type_hints(Receipt)) == {"message_id", "error", "held"}

@@ -68,6 +68,12 @@ instrument_messages_late_total 0.0
 # HELP instrument_messages_spooled_total Messages that were committed to the disk.
 # TYPE instrument_messages_spooled_total counter
 instrument_messages_spooled_total 0.0
+# HELP instrument_messages_rolled_back_total Messages that were dropped with their transaction.
+# TYPE instrument_messages_rolled_back_total counter
+instrument_messages_rolled_back_total 0.0
+# HELP instrument_messages_stored_total Messages that were committed into an outbox with their transaction.
+# TYPE instrument_messages_stored_total counter
+instrument_messages_stored_total 0.0
 # HELP instrument_messages_refused_total Messages that the client did not take over.
 # TYPE instrument_messages_refused_total counter
 instrument_messages_refused_total{reason="invalid"} 1.0
@@ -83,6 +89,9 @@ instrument_delivery_retries_total 0.0
 # HELP instrument_messages_queued Messages that wait to be delivered.
 # TYPE instrument_messages_queued gauge
 instrument_messages_queued 0.0
+# HELP instrument_messages_held Messages that wait for a transaction to end.
+# TYPE instrument_messages_held gauge
+instrument_messages_held 0.0
 # HELP instrument_delivery_lag_seconds How long the oldest message that waits has waited.
 # TYPE instrument_delivery_lag_seconds gauge
 instrument_delivery_lag_seconds 0.0

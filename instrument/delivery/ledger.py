@@ -28,6 +28,9 @@ class Stats:
         retried: attempts that failed and were repeated.
         queued: messages that wait.
         lag: how long the oldest of them has waited, in seconds.
+        held: messages that wait for a transaction to end; not among the accepted yet.
+        rolled_back: messages that were dropped with their transaction.
+        stored: messages that were committed into an outbox with their transaction.
     """
 
     accepted: int = 0
@@ -40,6 +43,9 @@ class Stats:
     retried: int = 0
     queued: int = 0
     lag: float = 0.0
+    held: int = 0
+    rolled_back: int = 0
+    stored: int = 0
 
 
 class Ledger(ForkSafe):
@@ -60,7 +66,7 @@ class Ledger(ForkSafe):
         self._dead: Counter[str] = Counter()
 
     def count(self, what: str, number: int = 1) -> None:
-        """Count messages: `undeclared`, `late`, `spooled`, `retried`."""
+        """Count messages: `undeclared`, `late`, `spooled`, `retried`, `held`, `rolled_back`, `stored`."""
         with self._lock:
             self._counts[what] += number
 
@@ -88,4 +94,7 @@ class Ledger(ForkSafe):
                 spooled=self._counts["spooled"],
                 queued=queued,
                 lag=lag,
+                held=self._counts["held"],
+                rolled_back=self._counts["rolled_back"],
+                stored=self._counts["stored"],
             )

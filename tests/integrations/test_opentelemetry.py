@@ -326,11 +326,14 @@ def test_the_metrics_are_the_counts_of_the_client(reader: InMemoryMetricReader) 
         "instrument.messages.undeclared": ("Sum", "{message}", [({}, 0)]),
         "instrument.messages.late": ("Sum", "{message}", [({}, 0)]),
         "instrument.messages.spooled": ("Sum", "{message}", [({}, 0)]),
+        "instrument.messages.rolled_back": ("Sum", "{message}", [({}, 0)]),
+        "instrument.messages.stored": ("Sum", "{message}", [({}, 0)]),
         "instrument.messages.refused": ("Sum", "{message}", [({"reason": "invalid"}, 1)]),
         "instrument.messages.delivered": ("Sum", "{message}", [({"destination": "picky"}, 2)]),
         "instrument.messages.dead": ("Sum", "{message}", [({"reason": "it brings bad luck"}, 1)]),
         "instrument.delivery.retries": ("Sum", "{attempt}", [({}, 0)]),
         "instrument.messages.queued": ("Gauge", "{message}", [({}, 0)]),
+        "instrument.messages.held": ("Gauge", "{message}", [({}, 0)]),
         "instrument.delivery.lag": ("Gauge", "s", [({}, 0.0)]),
     }
     assert [f"instrument.{each.name}" for each in METRICS] == list(found)
