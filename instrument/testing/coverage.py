@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from instrument.calls import Call
+    from instrument.client import Receipt
     from instrument.delivery.envelope import Envelope
     from instrument.handlers import Handler
     from instrument.resolution import MessagePlan
@@ -211,16 +212,16 @@ class Observer:
 
         return emit
 
-    def _observed_accept(self, original: Callable[..., str]) -> Callable[..., str]:
-        def accept(client: Client, message: Any, **rest: Any) -> str:
+    def _observed_accept(self, original: Callable[..., Receipt]) -> Callable[..., Receipt]:
+        def accept(client: Client, message: Any, **rest: Any) -> Receipt:
             try:
-                message_id = original(client, message, **rest)
+                receipt = original(client, message, **rest)
             except Refusal as refusal:
                 if refusal.reason is Reason.DISABLED:  # found out when the envelope has been made
                     self._accepted(message)
                 raise
             self._accepted(message)
-            return message_id
+            return receipt
 
         return accept
 
