@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from instrument.declared import IDENTITY, Declared
+from instrument.privacy.marks import marks_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 _NAMES: set[str] = set(IDENTITY)
 _PROPAGATED: dict[str, FieldInfo] = {}
+_PERSONAL: set[str] = set()
+_UNREAD: dict[type[Scope], None] = {}
+"""Scopes whose marks of personal data nobody has asked for: their annotations may name what is declared later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Scope(Declared, abstract=True):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         _NAMES.update(cls.model_fields)
+        _UNREAD[cls] = None
         for name, info in cls.model_fields.items():
             if any(isinstance(each, Propagated) for each in info.metadata):
                 _PROPAGATED.setdefault(name, info)
@@ -60,3 +65,18 @@ def is_scope_name(name: str) -> bool:
 def propagated_fields() -> Mapping[str, FieldInfo]:
     """Return the fields that some declared scope marks as `Propagated`, by name."""
     return dict(_PROPAGATED)
+
+
+def personal_names() -> frozenset[str]:
+    """Name every field that some declared scope marks as personal data, itself or a part of it.
+
+    The fields of a scope whose annotations cannot be read yet count as such.
+    """
+    unclear: set[str] = set()
+    for scope in tuple(_UNREAD):
+        if scope.__pydantic_fields_complete__ or scope.model_rebuild(raise_errors=False):
+            _PERSONAL.update(path[0] for path in marks_of(scope))
+            _UNREAD.pop(scope, None)
+        else:
+            unclear.update(scope.model_fields)
+    return frozenset(_PERSONAL | unclear)

@@ -462,22 +462,22 @@ def _settled(stats: Stats) -> int:
 
 
 # The settings, read when the first call makes the default client.
-write_key = Client.DefaultConfig.write_key
-host = Client.DefaultConfig.host
-on_error = Client.DefaultConfig.on_error
-debug = Client.DefaultConfig.debug
-log_handler = Client.DefaultConfig.log_handler
-send = Client.DefaultConfig.send
-sync_mode = Client.DefaultConfig.sync_mode
-max_queue_size = Client.DefaultConfig.max_queue_size
-gzip = Client.DefaultConfig.gzip
-timeout = Client.DefaultConfig.timeout
-max_retries = Client.DefaultConfig.max_retries
-oauth_client_id = Client.DefaultConfig.oauth_client_id
-oauth_client_key = Client.DefaultConfig.oauth_client_key
-oauth_key_id = Client.DefaultConfig.oauth_key_id
-oauth_auth_server = Client.DefaultConfig.oauth_auth_server
-oauth_scope = Client.DefaultConfig.oauth_scope
+write_key: str | None = Client.DefaultConfig.write_key
+host: str | None = Client.DefaultConfig.host
+on_error: OnError | None = Client.DefaultConfig.on_error
+debug: bool = Client.DefaultConfig.debug
+log_handler: logging.Handler | None = Client.DefaultConfig.log_handler
+send: bool = Client.DefaultConfig.send
+sync_mode: bool = Client.DefaultConfig.sync_mode
+max_queue_size: int = Client.DefaultConfig.max_queue_size
+gzip: bool = Client.DefaultConfig.gzip
+timeout: float = Client.DefaultConfig.timeout
+max_retries: int = Client.DefaultConfig.max_retries
+oauth_client_id: str | None = Client.DefaultConfig.oauth_client_id
+oauth_client_key: str | None = Client.DefaultConfig.oauth_client_key
+oauth_key_id: str | None = Client.DefaultConfig.oauth_key_id
+oauth_auth_server: str = Client.DefaultConfig.oauth_auth_server
+oauth_scope: str = Client.DefaultConfig.oauth_scope
 
 default_client: Client | None = None
 
