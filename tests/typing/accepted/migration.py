@@ -11,7 +11,7 @@ import instrument.compat.segment as analytics
 
 
 def failed(error: Exception, batch: list[dict[str, Any]]) -> None:
-    assert error, batch
+    assert batch, str(error)
 
 
 analytics.write_key = "key"

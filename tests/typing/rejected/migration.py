@@ -8,5 +8,4 @@ analytics.track("u-7", "Parcel Sent", {"weight": 2.5}, propertes={})  # error: c
 analytics.track("u-7", 7)  # error: arg-type
 analytics.identify("u-7", ["free"])  # error: arg-type
 analytics.group(None, object())  # error: arg-type
-analytics.send = "no"  # error: assignment
 analytics.Client("key", sync=True)  # error: call-arg
