@@ -62,12 +62,14 @@ class Held:
         transport: what the client hands messages to.
         envelope: what is sent.
         message: what it was made of.
+        generation: of the process that accepted it: in a forked child, it is its parent's.
     """
 
     client: Following
     transport: Transport
     envelope: Envelope
     message: Message | SegmentTrack
+    generation: int
 
     def send(self) -> None:
         """Hand it on: its transaction has committed."""
@@ -90,6 +92,8 @@ class Held:
         self.client.faults.report(error, f"{type(self.message).__name__}, {what}", handler_raised=True)
 
     def _put(self, put: Callable[[Envelope, Message | SegmentTrack], object]) -> None:
+        if self.generation != _process.generation:
+            return
         self.client.ledger.count("held", -1)
         try:
             put(self.envelope, self.message)
@@ -97,6 +101,8 @@ class Held:
             self.failed(error, "sent when its transaction had committed")
 
     def _settle(self, what: str) -> None:
+        if self.generation != _process.generation:
+            return
         self.client.ledger.count("held", -1)
         self.client.ledger.count(what)
 
@@ -187,7 +193,7 @@ class Unit:
 
     def _close(self) -> Sequence[Held]:
         with self._lock:
-            waiting = self.waiting if self.open else ()
+            waiting = self.waiting
             self._closed = True
             self._levels = [[]]
         return waiting
@@ -265,9 +271,8 @@ class _Followers:
 
     def ask(self, keep: Keep) -> None:
         """Let every client ask."""
-        if keep in self.keeps:
-            return
-        self.keeps = (*self.keeps, keep)
+        # Blocks and sessions first: whatever else knows of a transaction is one for a whole thread, and around them.
+        self.keeps = (_keep_in_unit, *(each for each in {*self.keeps, keep} if each != _keep_in_unit))
         for client in list(self._clients.values()):
             client.follow_transactions()
 
@@ -295,7 +300,7 @@ def put(client: Following, transport: Transport, envelope: Envelope, message: Me
     Raises:
         Refusal: neither takes it.
     """
-    held = Held(client, transport, envelope, message)
+    held = Held(client, transport, envelope, message, _process.generation)
     for keep in _followers.keeps:
         if keep(held):
             client.ledger.count("held")
