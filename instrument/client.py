@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
     from instrument.delivery.destination import Destination
     from instrument.delivery.envelope import Envelope
+    from instrument.delivery.fates import OnDrop
     from instrument.delivery.pipeline import Durability, Pipeline, Transport
+    from instrument.delivery.watch import Watch
     from instrument.observing import Observer
     from instrument.settings import Settings
 
@@ -67,6 +69,8 @@ class Options(TypedDict, total=False):
     flush_timeout: float
     strict: bool
     debug: bool
+    debug_host: str
+    debug_port: int
     late: Literal["strip", "refuse"]
     on_error: Callable[[BaseException, str], object] | None
     on_drop: Callable[[Any, str], object] | None
@@ -133,7 +137,9 @@ class Client:
         self.ledger = Ledger()
         self.next_stamp = (stamps or Stamps()).next
         # Made here and not at the first message, which would wait for its imports; nothing of it runs before that.
-        self.direct = _pipeline(settings, self.ledger) if self.enabled and transport is None else transport
+        self.watch = _watch(settings) if self.enabled and transport is None and settings.debug else None
+        """The way to the local debugger, in debug mode."""
+        self.direct = _transport(settings, self.ledger, self.watch) if self.enabled and transport is None else transport
         """What takes envelopes over that wait for nothing."""
         self.transport: Taking | None = self.direct
         """What takes envelopes over that wait for their transaction, where transactions are followed."""
@@ -286,6 +292,7 @@ class Client:
             return self._accept_late_or_not(message, extras)
         except InstrumentError as error:
             if not (isinstance(error, Refusal) and error.reason is Reason.DISABLED):
+                self._show_refusal(message, error)
                 self.faults.report(error, f"{type(message).__name__}, sent at {caller()}")
             return Receipt(None, error)
         except Exception as error:  # noqa: BLE001 - the client never raises, whatever a message does
@@ -293,20 +300,29 @@ class Client:
             name = type(message).__name__
             unread = Refusal(Reason.SOURCE_FAILED, f"{name}: reading it raised {type(error).__name__}")
             unread.__cause__ = error
+            self._show_refusal(message, unread)
             self.faults.report(unread, f"{name}, sent at {caller()}")
             return Receipt(None, unread)
 
     def _accept_late_or_not(self, message: Message | SegmentTrack, extras: Extras) -> Receipt:
         frame, late = context.capture(perf_counter())
         of_request = None if frame is None else frame.context
-        if not (late or of_request):
+        if not (late or of_request or self.debug):
             return self.accept(message, **extras)
         if late and self.settings.late == "refuse":
             raise Refusal(Reason.LATE, f"{type(message).__name__}: it was sent after its request scope was closed")
         marked = extras.copy()
-        how_late = {"instrument": {"late": True}} if late else {}
-        marked["context"] = {**(of_request or {}), **(extras.get("context") or {}), **how_late}
+        notes: dict[str, Any] = {"late": True} if late else {}
+        if self.debug:
+            notes |= _notes(type(message), frame)
+        noted = {"instrument": notes} if notes else {}
+        marked["context"] = {**(of_request or {}), **(extras.get("context") or {}), **noted}
         return self.accept(message, late=late, **marked)
+
+    def _show_refusal(self, message: object, error: Exception) -> None:
+        declaration = getattr(type(message), "__declaration__", None)
+        if self.watch is not None and declaration is not None:
+            self.watch.refused(declaration, self.next_stamp(), error, _notes(type(message), context.current_frame()))
 
     def _disabled(self) -> Refusal:
         self.tell_disabled()
@@ -435,6 +451,12 @@ class _SwitchedOff(Client):
         self._set_up(Settings.model_construct(enabled=False), None, None)
 
 
+def _notes(kind: type[object], frame: context.Frame | None) -> dict[str, Any]:
+    """Say where a message is sent from, in debug mode."""
+    spec = getattr(kind, "__segment_spec__", Track.__segment_spec__)
+    return {"handler": f"client.{spec.type}", "place": str(caller()), **context.notes_of(frame)}
+
+
 def _stamped(stamp: Stamp, message_id: str | None, timestamp: datetime | None) -> Stamp:
     new_id, now = stamp
     return (
@@ -444,10 +466,10 @@ def _stamped(stamp: Stamp, message_id: str | None, timestamp: datetime | None) -
 
 
 def _enabled(settings: Settings, transport: Transport | None) -> tuple[bool, str]:
-    given = transport is not None or bool(settings.destinations) or settings.write_key is not None
     if settings.enabled is False:
         return False, "the setting `enabled` is off"
-    if not given:
+    # In debug mode there is always one to send to: the local debugger.
+    if not (transport is not None or _has_destinations(settings) or settings.debug):
         return False, "there is no write key; set SEGMENT_CLIENT_KEY, or call instrument.configure(write_key=…)"
     if network_blocked() and transport is None and any(_is_remote(each) for each in settings.destinations or [None]):
         return False, "tests are running; mark a test with @pytest.mark.instrument_delivery to send from it"
@@ -458,7 +480,29 @@ def _is_remote(destination: Destination | None) -> bool:
     return destination is None or destination.remote
 
 
-def _pipeline(settings: Settings, ledger: Ledger) -> Pipeline:
+def _has_destinations(settings: Settings) -> bool:
+    return bool(settings.destinations) or settings.write_key is not None
+
+
+def _watch(settings: Settings) -> Watch:
+    from instrument.delivery.watch import Watch  # noqa: PLC0415 - only debug mode needs it
+
+    return Watch(
+        settings.debug_host, settings.debug_port, write_key=settings.write_key, directory=source_directory(settings)
+    )
+
+
+def _transport(settings: Settings, ledger: Ledger, watch: Watch | None) -> Transport:
+    if watch is None:
+        return _pipeline(settings, ledger, settings.on_drop)
+    from instrument.delivery.watch import Watched  # noqa: PLC0415 - as above
+
+    has_destinations = _has_destinations(settings)
+    pipeline = _pipeline(settings, ledger, watch.dropped(settings.on_drop)) if has_destinations else None
+    return Watched(pipeline, watch)
+
+
+def _pipeline(settings: Settings, ledger: Ledger, on_drop: OnDrop | None) -> Pipeline:
     from instrument.delivery.pipeline import Pipeline, Plan  # noqa: PLC0415 - a slow import, of sqlite3
 
     destinations = destinations_of(settings)
@@ -468,7 +512,7 @@ def _pipeline(settings: Settings, ledger: Ledger) -> Pipeline:
         directory=source_directory(settings, destinations),
         fsync=settings.fsync,
         max_bytes=settings.spool_max_bytes,
-        on_drop=settings.on_drop,
+        on_drop=on_drop,
         flush_timeout=settings.flush_timeout,
     )
     return Pipeline(plan, ledger)

@@ -14,6 +14,7 @@ from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
 from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from uuid import uuid4
 
 from contextvars_extras import ContextVarDescriptor, ContextVarsRegistry
 
@@ -48,9 +49,12 @@ class Frame:
         context: what Segment's context has of the request, for every message that belongs to it.
         failing: the statuses of HTTP that count as failures; `None` where no entry point has said.
         closed_at: when the frame was left, on the clock of `time.perf_counter`; infinity while it is open.
+        request: what the messages of its request have in common; not there before it is asked for.
     """
 
-    __slots__ = ("around", "closed_at", "conflicts", "context", "failing", "opener", "parent", "values")
+    __slots__ = ("around", "closed_at", "conflicts", "context", "failing", "opener", "parent", "request", "values")
+
+    request: str
 
     def __init__(self, values: dict[str, Any], parent: Frame | None, around: Frame | None, opener: Entry) -> None:
         self.values = values
@@ -61,6 +65,17 @@ class Frame:
         self.context: Mapping[str, Any] | None = None if parent is None else parent.context
         self.failing: Container[int] | None = None if parent is None else parent.failing
         self.closed_at: float = inf
+
+    def request_id(self) -> str:
+        """Return what the messages of one request have in common: the frames in it are of its outermost one."""
+        outermost = self
+        while outermost.parent is not None:
+            outermost = outermost.parent
+        if not hasattr(outermost, "request"):
+            # Without a lock, which a fork or a signal handler could find taken: at worst, one message of two threads
+            # that are the first ones at once is shown apart.
+            outermost.request = uuid4().hex[:12]
+        return outermost.request
 
     def nearest_open(self) -> Frame | None:
         """Return this frame if it is open, else its nearest open ancestor."""
@@ -75,6 +90,11 @@ class Frame:
         if not agreed:
             self.conflicts.add(name)
         return agreed
+
+
+def notes_of(frame: Frame | None) -> dict[str, str]:
+    """Return what debug mode notes of a request."""
+    return {} if frame is None else {"request": frame.request_id()}
 
 
 def _equal(one: object, other: object) -> bool:

@@ -8,10 +8,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from instrument.calls import Call, NoResultError, Outcome
-from instrument.context import capture
+from instrument.context import capture, notes_of
 from instrument.delivery.envelope import PLAIN_TAIL
 from instrument.errors import Reason, Refusal
 from instrument.handlers import Nature
+from instrument.messages import declaration_of
 from instrument.outcomes import judges_of_errors, judges_of_results
 from instrument.resolution import Moment, compile_message
 
@@ -77,6 +78,8 @@ class Instrumentation:
                 return
             if not self.handler.fits(call.args, call.kwargs):
                 return  # the caller's mistake, of which the handler's own TypeError tells
+            if client.watch is not None:
+                client.watch.refused(declaration_of(plan.model), client.next_stamp(), error, self._notes(call))
             where = f"{self.handler.name} ({self.handler.place}), {plan.moment.value} {plan.model.__name__}"
             client.faults.report(error, where, handler_raised=call.error is not None)
 
@@ -86,7 +89,7 @@ class Instrumentation:
         message, origins = plan.build(call)
         notes: dict[str, Any] = {"late": True} if call.late else {}
         if client.debug:
-            notes |= {"provenance": origins, "handler": self.handler.name, "place": str(self.handler.place)}
+            notes |= {"provenance": origins, **self._notes(call)}
         context = dict(call.frame.context or {}) if call.frame is not None else {}
         if notes:
             context["instrument"] = notes
@@ -97,6 +100,10 @@ class Instrumentation:
             late=call.late,
             transactional=plan.transactional,
         )
+
+    def _notes(self, call: Call) -> dict[str, Any]:
+        """Say where a message comes from, in debug mode."""
+        return {"handler": self.handler.name, "place": str(self.handler.place), **notes_of(call.frame)}
 
 
 def compile_instrumentation(

@@ -10,6 +10,8 @@ from platformdirs import user_state_path
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from instrument.loopback import is_loopback
+
 
 class Settings(BaseSettings):
     """What a client can be told.
@@ -51,7 +53,11 @@ class Settings(BaseSettings):
     strict: bool = False
     """Raise instead of log."""
     debug: bool = False
-    """Put into each envelope where its fields came from."""
+    """Put into each envelope where its fields came from, and show it to the local debugger."""
+    debug_host: str = "127.0.0.1"
+    """Where the local debugger is, which is shown every message in debug mode: an address of the loopback interface."""
+    debug_port: int = Field(default=8765, ge=1, le=65_535)
+    """The port that it listens on."""
     late: Literal["strip", "refuse"] = "strip"
     """What becomes of a message that begins after its request ended: sent without that request's fields, or refused."""
     on_error: Callable[[BaseException, str], object] | None = None
@@ -81,6 +87,13 @@ class Settings(BaseSettings):
     @classmethod
     def _no_empty_key(cls, key: str | None) -> str | None:
         return (key or "").strip() or None
+
+    @field_validator("debug_host")
+    @classmethod
+    def _only_loopback(cls, host: str) -> str:
+        if not is_loopback(host):
+            raise ValueError("the debugger is on this machine: 127.0.0.1, ::1 or localhost")
+        return host
 
     @field_validator("destinations")
     @classmethod

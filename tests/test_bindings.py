@@ -535,7 +535,9 @@ class TestProvenance:
         name = "tests.test_bindings:TestProvenance.test_of_every_kind_of_place.<locals>.create"
         with recording(debug=True) as tracked, request_scope(user_id=7, project_id=1):
             create(5, SimpleNamespace(size=4))
-        assert self._notes(tracked) == [
+        notes = self._notes(tracked)
+        assert notes[0]["request"] == notes[1]["request"]
+        assert notes == [
             {
                 "provenance": {
                     "user_id": "request scope 'user_id'",
@@ -544,6 +546,7 @@ class TestProvenance:
                 },
                 "handler": name,
                 "place": at,
+                "request": notes[0]["request"],
             },
             {
                 "provenance": {
@@ -555,6 +558,7 @@ class TestProvenance:
                 },
                 "handler": name,
                 "place": at,
+                "request": notes[0]["request"],
             },
         ]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
+
+from instrument.loopback import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,18 +28,6 @@ _HEADERS = {
 _OWN = "Cross-Origin-Resource-Policy"
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]+)?")
 _ELSEWHERE = ("cross-site", "same-site")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or an address can only mean this machine.
-
-    >>> [is_loopback(each) for each in ("127.0.0.1", "::1", "localhost", "example.com", "0.0.0.0")]
-    [True, True, True, False, False]
-    """
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 class Guard:

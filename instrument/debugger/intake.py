@@ -7,13 +7,14 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from instrument.debugger.assertions import assertion_of
+from instrument.debugger.catalog import Judgement
 from instrument.debugger.messages import Notes, message_id_of, name_of, shown, type_of, user_of
 from instrument.debugger.records import Record, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from instrument.debugger.catalog import Catalog, Judgement
+    from instrument.debugger.catalog import Catalog
     from instrument.debugger.history import History
     from instrument.debugger.records import Violation
 
@@ -53,8 +54,10 @@ class Intake:
         """
         notes = Notes.of(envelope)
         whole = shown(envelope)
-        judgement = self._catalog.judge(envelope)
-        found = (*violations, *whole.violations, *judgement.violations)
+        # Of a message that was refused nothing has come that could be compared with its declaration.
+        is_whole = notes.fate is None or notes.fate.status is not Status.REFUSED
+        judgement = self._catalog.judge(envelope) if is_whole else Judgement()
+        found = (*violations, *whole.violations, *judgement.violations) if is_whole else ()
         record = Record(
             seq=self._history.next,
             received_at=self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),

@@ -107,6 +107,6 @@ async def _settings(request: Request) -> Response:
         "apiKey": request.path_params["write_key"],
         "apiHost": f"{request.headers['host']}/v1",
         "protocol": "http",
-        "unbundledIntegrations": [],
+        "unbundledIntegrations": list[str](),
     }
     return JSONResponse({"integrations": {"Segment.io": own}, "plan": {"track": {"__default": {"enabled": True}}}})

@@ -13,10 +13,11 @@ from starlette.middleware import Middleware
 from instrument.debugger import page
 from instrument.debugger.api import Api
 from instrument.debugger.catalog import Catalog
-from instrument.debugger.guard import Guard, is_loopback
+from instrument.debugger.guard import Guard
 from instrument.debugger.history import History
 from instrument.debugger.intake import Intake
 from instrument.debugger.segment_api import SegmentApi
+from instrument.loopback import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -133,7 +133,7 @@ class Pipeline(ForkSafe):
         """How long the oldest envelope that waits has waited, in seconds."""
         return 0.0 if self._dispatch is None else self._dispatch.lag()
 
-    def put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:  # noqa: ARG002
+    def put(self, envelope: Envelope, message: Message | SegmentTrack | None = None) -> None:  # noqa: ARG002
         """Take an envelope over; of what it was made is of no interest here.
 
         Raises:

@@ -113,6 +113,7 @@ def _another(value: object, field: str) -> str:
     special = {
         "proxies": '{"https": "http://127.0.0.1:9"}',
         "late": "refuse",
+        "debug_host": "::1",
         "enabled": "true",
         "durability": "memory",
     }
