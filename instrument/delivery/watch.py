@@ -55,8 +55,9 @@ class Watch:
 
     def show(self, envelope: Envelope) -> None:
         """Show a message."""
-        if not network_blocked():
-            with suppress(Refusal):  # the debugger does not keep up, or the client is closed
+        # It does not keep up, or the client is closed; and whatever else goes wrong here must harm nobody.
+        with suppress(Exception):
+            if not network_blocked():
                 self._pipeline.put(envelope)
 
     def refused(self, declaration: Declaration, stamp: Stamp, error: Exception, notes: Mapping[str, Any]) -> None:
@@ -72,10 +73,7 @@ class Watch:
         head: dict[str, Any] = {"type": declaration.spec.type}
         if declaration.spec.name_key is not None:
             head[declaration.spec.name_key] = declaration.name
-        reason = error.reason.value if isinstance(error, Refusal) else "error"
-        # Only our own texts never hold a value.
-        text = str(error) if isinstance(error, InstrumentError) else type(error).__name__
-        fate = {"status": "refused", "reason": f"{reason}: {text}"}
+        fate = {"status": "refused", "reason": _why(error)}
         context = {"instrument": {**notes, "fate": fate}}
         body = to_json({**head, "messageId": message_id, "timestamp": timestamp, "context": context})
         self.show(Envelope(message_id, body))
@@ -160,3 +158,9 @@ class Watched:
     def lag(self) -> float:
         """How long the oldest of them has waited, in seconds."""
         return 0.0 if self._inner is None else self._inner.lag
+
+
+def _why(error: Exception) -> str:
+    """Tell why a message was refused, without what a stranger's error may hold of it."""
+    reason = error.reason.value if isinstance(error, Refusal) else "error"
+    return f"{reason}: {str(error) if isinstance(error, InstrumentError) else type(error).__name__}"
