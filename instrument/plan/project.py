@@ -36,12 +36,14 @@ class Project:
         packages: what to import, with all that is below it.
         exclude: patterns of modules that are not imported, as of a shell.
         name: what the plan is called.
+        plan_file: where a plan file is kept under version control, relative to the root; empty where none is.
     """
 
     root: Path
     packages: tuple[str, ...]
     exclude: tuple[str, ...] = EXCLUDED
     name: str = ""
+    plan_file: str = ""
 
     @property
     def title(self) -> str:
@@ -109,6 +111,7 @@ def find_project(
         packages=chosen,
         exclude=(*EXCLUDED, *table.exclude, *exclude),
         name=table.name if name is None else name,
+        plan_file=table.plan,
     )
 
 
@@ -120,6 +123,7 @@ class _Table(BaseModel):
     packages: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     name: str = ""
+    plan: str = ""
 
 
 class _Tools(BaseModel):
