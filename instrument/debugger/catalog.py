@@ -1,23 +1,28 @@
-"""What an application declares, as the debugger loaded it."""
+"""What an application declares, and what that says of a message."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from instrument.debugger.messages import name_of, type_of
-from instrument.debugger.rebuilding import DoesNotFit, rebuilt
-from instrument.messages import declaration_of, declared_messages
+from instrument.debugger.assertions import assertion_of
+from instrument.debugger.documents import is_object
+from instrument.debugger.rebuilding import rebuilt
+from instrument.debugger.records import Violation
+from instrument.plan.check import PlanChecker
+from instrument.plan.collect import plan_of
+from instrument.plan.project import Project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from instrument.debugger.records import Violation
     from instrument.messages import Message
+    from instrument.plan.model import Plan, PlannedMessage
+
+_MOST_VIOLATIONS = 50
 
 
 class PlanMessage(BaseModel):
@@ -31,93 +36,90 @@ class PlanMessage(BaseModel):
     doc: str
     scope: tuple[str, ...]
     file: str
-    line: int
+    line: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the declarations say of one message.
+    """What the declarations say of a message.
 
     Attributes:
-        model: the class that declares it; `None` where none does.
-        message: the message as an instance of it; `None` where it does not fit.
-        violations: why it does not fit.
+        declared: whether there is a declaration of it.
+        violations: in what it differs from that.
+        reason: why it is not declared, as far as that can be told.
+        scope: the fields that scopes declare, and their values.
+        assertion: the source of a test's assertion that it was emitted, where it can be written.
     """
 
-    model: type[Message] | None = None
-    message: Message | None = None
+    declared: bool = False
     violations: tuple[Violation, ...] = ()
-
-    @property
-    def scope(self) -> dict[str, Any]:
-        """The fields that scopes declare, and their values."""
-        if self.model is None or self.message is None:
-            return {}
-        fields = declaration_of(self.model).scope_fields
-        return self.message.model_dump(mode="json", include=set(fields), exclude_none=True, warnings=False)
+    reason: str | None = None
+    scope: Mapping[str, Any] | None = None
+    assertion: str | None = None
 
 
 class Catalog:
     """The declared messages.
 
     Args:
-        models: the classes.
+        models: the classes that declare them, as far as they are loaded.
+        plan: the plan of them; made of the classes where there is none.
+
+    Attributes:
+        plan: what is declared.
+
+    Raises:
+        UnplannableError: a class names a type that is not defined.
     """
 
-    def __init__(self, models: Iterable[type[Message]] = ()) -> None:
-        self.models = tuple(models)
-        self._by_name: dict[tuple[str, str | None], list[type[Message]]] = {}
-        for model in self.models:
-            declaration = declaration_of(model)
-            self._by_name.setdefault((declaration.spec.type, declaration.name), []).append(model)
+    def __init__(self, models: Iterable[type[Message]] = (), plan: Plan | None = None) -> None:
+        classes = tuple(models)
+        self._models = {(each.__module__, each.__name__): each for each in classes}
+        self.plan = plan_of(classes, Project(Path.cwd(), ())) if plan is None else plan
+        self._checker = PlanChecker(self.plan)
 
-    @classmethod
-    def loaded(cls, packages: Iterable[str]) -> Catalog:
-        """Import packages with all of their modules, and return what is declared.
-
-        Raises:
-            ImportError: a package, or a module in it, cannot be imported.
-        """
-        for package in packages:
-            module = importlib.import_module(package)
-            for each in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{package}."):
-                importlib.import_module(each.name)
-        return cls(declared_messages())
+    def __len__(self) -> int:
+        return len(self.plan.messages)
 
     def listing(self) -> list[PlanMessage]:
         """List the messages."""
-        return [_listed(model) for model in self.models]
+        return [_listed(each) for each in self.plan.messages]
 
-    def judge(self, envelope: dict[str, Any]) -> Judgement:
-        """Compare a message with its declaration.
+    def judge(self, envelope: Mapping[str, Any]) -> Judgement:
+        """Compare a message with its declaration."""
+        if not self.plan.messages:
+            return Judgement(reason="nothing is declared: start the debugger with --package")
+        message, found = self._checker.compare(envelope)
+        if message is None:
+            return Judgement(reason=str(found[0]))
+        return Judgement(
+            declared=True,
+            violations=tuple(Violation(path=each.path, reason=each.reason) for each in found[:_MOST_VIOLATIONS]),
+            scope=_scope(message, envelope),
+            assertion=None if found else self._assertion(message, envelope),
+        )
 
-        Of several declarations, as the identifications of an application that tells them apart by their class only,
-        the first one that fits is meant; else the one that it breaks least.
-        """
-        misfits: list[Judgement] = []
-        for model in self._by_name.get((type_of(envelope), name_of(envelope)), ()):
-            judgement = _judged(model, envelope)
-            if judgement.message is not None:
-                return judgement
-            misfits.append(judgement)
-        return min(misfits, key=lambda each: len(each.violations), default=Judgement())
-
-
-def _judged(model: type[Message], envelope: dict[str, Any]) -> Judgement:
-    try:
-        return Judgement(model, rebuilt(model, envelope))
-    except DoesNotFit as error:
-        return Judgement(model, None, error.violations)
+    def _assertion(self, message: PlannedMessage, envelope: Mapping[str, Any]) -> str | None:
+        model = self._models.get((message.module, message.class_name))
+        made = None if model is None else rebuilt(model, envelope)
+        return None if made is None else assertion_of(made)
 
 
-def _listed(model: type[Message]) -> PlanMessage:
-    declaration = declaration_of(model)
+def _listed(message: PlannedMessage) -> PlanMessage:
     return PlanMessage(
-        type=declaration.spec.type,
-        name=declaration.name,
-        class_name=model.__name__,
-        doc=(model.__doc__ or "").strip(),
-        scope=tuple(sorted(declaration.scope_fields)),
-        file=declaration.at.file,
-        line=declaration.at.line,
+        type=message.kind,
+        name=message.name,
+        class_name=message.class_name,
+        doc=message.doc,
+        scope=tuple(each.name for each in message.fields if each.scope is not None),
+        file=message.declared.file,
+        line=message.declared.line,
     )
+
+
+def _scope(message: PlannedMessage, envelope: Mapping[str, Any]) -> dict[str, Any]:
+    payload = envelope.get(message.payload or "")
+    of_ids = {each.name: envelope.get(each.key) for each in message.ids if each.scope is not None}
+    if is_object(payload):
+        of_ids |= {each.name: payload.get(each.key) for each in message.properties if each.scope is not None}
+    return {name: value for name, value in of_ids.items() if value is not None}

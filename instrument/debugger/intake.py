@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from instrument.debugger.assertions import assertion_of
 from instrument.debugger.catalog import Judgement
-from instrument.debugger.messages import Notes, message_id_of, name_of, shown, type_of, user_of
+from instrument.debugger.messages import (
+    Notes,
+    against_the_spec,
+    message_id_of,
+    name_of,
+    shortened,
+    too_large,
+    type_of,
+    user_of,
+)
 from instrument.debugger.records import Record, Status
 
 if TYPE_CHECKING:
@@ -53,11 +62,9 @@ class Intake:
             violations: what had to be changed for that.
         """
         notes = Notes.of(envelope)
-        whole = shown(envelope)
-        # Of a message that was refused nothing has come that could be compared with its declaration.
-        is_whole = notes.fate is None or notes.fate.status is not Status.REFUSED
-        judgement = self._catalog.judge(envelope) if is_whole else Judgement()
-        found = (*violations, *whole.violations, *judgement.violations) if is_whole else ()
+        size = too_large(envelope)
+        judgement = self._judged(envelope, notes, size)
+        found = (*violations, *judgement.violations)
         record = Record(
             seq=self._history.next,
             received_at=self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -66,7 +73,7 @@ class Intake:
             user=user_of(envelope),
             message_id=message_id_of(envelope),
             write_key_hint=write_key[-_HINT:] if write_key else None,
-            envelope=whole.envelope,
+            envelope=envelope if size is None else shortened(envelope),
             status=_status(notes, judgement, found),
             violations=found,
             duplicate_of=None if notes.fate is not None else self._duplicate_of(message_id_of(envelope)),
@@ -74,9 +81,9 @@ class Intake:
             provenance=notes.provenance,
             handler=notes.handler_place,
             request=notes.request,
-            scope=judgement.scope,
-            reason=None if notes.fate is None else notes.fate.reason,
-            assertion=None if judgement.message is None else assertion_of(judgement.message),
+            scope=dict(judgement.scope or {}),
+            reason=judgement.reason if notes.fate is None else notes.fate.reason,
+            assertion=judgement.assertion,
         )
         self._history.add(record)
         return record
@@ -85,6 +92,16 @@ class Intake:
         """Forget every record, and every id."""
         self._first.clear()
         self._history.clear()
+
+    def _judged(self, envelope: dict[str, Any], notes: Notes, size: Violation | None) -> Judgement:
+        if notes.fate is not None and notes.fate.status is Status.REFUSED:
+            return Judgement()  # nothing has come that could be compared with its declaration
+        if size is not None:
+            return Judgement(violations=(size,))  # a check of what never ends would hold back the others
+        judgement = self._catalog.judge(envelope)
+        if judgement.declared:
+            return judgement
+        return replace(judgement, violations=against_the_spec(envelope))
 
     def _duplicate_of(self, message_id: str) -> int | None:
         """Return the number of the record that first had an id, and remember an id that is new."""
@@ -101,4 +118,4 @@ def _status(notes: Notes, judgement: Judgement, violations: tuple[Violation, ...
         return notes.fate.status
     if violations:
         return Status.INVALID
-    return Status.UNKNOWN if judgement.model is None else Status.VALID
+    return Status.VALID if judgement.declared else Status.UNKNOWN

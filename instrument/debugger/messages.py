@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,6 +19,8 @@ MOST_SHOWN_BYTES = 256 << 10
 """How much of one envelope is kept."""
 _MOST_SHOWN_TEXT = 1_000
 """How many characters are kept of each text in an envelope that is above Segment's limit."""
+_MOST_KEYS = 50
+"""How many keys are kept of an envelope that is too large even then."""
 _MOST_WORD = 200
 """How many characters are kept of what names a message."""
 
@@ -77,30 +78,21 @@ class Notes(BaseModel):
         return HandlerPlace(name=self.handler, file=file or None, line=int(line))
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """An envelope, such that it can be kept and shown.
-
-    Attributes:
-        envelope: it, shortened where it is huge.
-        violations: what is wrong with it, whatever was declared.
-    """
-
-    envelope: dict[str, Any]
-    violations: tuple[Violation, ...]
-
-
-def shown(envelope: dict[str, Any]) -> Shown:
-    """Return what is kept of an envelope, and how it breaks Segment's limits."""
-    violations = tuple(_against_the_spec(envelope))
+def too_large(envelope: dict[str, Any]) -> Violation | None:
+    """Say that a message is above Segment's limit, if it is."""
     size = _size(envelope)
     if size <= MAX_BYTES:
-        return Shown(envelope, violations)
-    too_large = Violation(path="", reason=f"it takes {size:,} bytes, above Segment's limit of {MAX_BYTES:,}")
+        return None
+    return Violation(path="", reason=f"it takes {size:,} bytes, above Segment's limit of {MAX_BYTES:,}")
+
+
+def shortened(envelope: dict[str, Any]) -> dict[str, Any]:
+    """Return what is kept of a message that is above Segment's limit."""
     kept: dict[str, Any] = _shortened(envelope)
-    if _size(kept) > MOST_SHOWN_BYTES:
-        kept = {key: value for key, value in list(kept.items())[:50] if not isinstance(value, (dict, list))}
-    return Shown(kept, (too_large, *violations))
+    if _size(kept) <= MOST_SHOWN_BYTES:
+        return kept
+    scalars = [(key, value) for key, value in kept.items() if not isinstance(value, (dict, list))]
+    return dict(scalars[:_MOST_KEYS])
 
 
 def name_of(envelope: dict[str, Any]) -> str | None:
@@ -123,17 +115,17 @@ def message_id_of(envelope: dict[str, Any]) -> str:
     return _word(envelope.get("messageId")) or ""
 
 
-def _against_the_spec(envelope: dict[str, Any]) -> list[Violation]:
+def against_the_spec(envelope: dict[str, Any]) -> tuple[Violation, ...]:
     """Check what Segment requires of every message: https://segment.com/docs/connections/spec/common/."""
     found: list[Violation] = []
     kind = _type(envelope)
     if kind not in TYPES:
         found.append(Violation(path="type", reason=f"it is none of {', '.join(sorted(TYPES))}"))
     if user_of(envelope) is None:
-        found.append(Violation(path="userId", reason="it has neither a userId nor an anonymousId"))
+        found.append(Violation(path="", reason="it has neither a userId nor an anonymousId"))
     if kind == "track" and not name_of(envelope):
         found.append(Violation(path="event", reason="a track has no event"))
-    return found
+    return tuple(found)
 
 
 def _type(envelope: dict[str, Any]) -> str:

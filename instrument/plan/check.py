@@ -51,13 +51,16 @@ class PlanChecker:
 
         Where several have one name, as pages may, it is the one that the envelope fits best.
         """
-        found = self._nearest(envelope)
-        return None if isinstance(found, Violation) else found[0].message
+        return self.compare(envelope)[0]
 
     def check(self, envelope: Mapping[str, Any]) -> tuple[Violation, ...]:
         """Return in what an envelope differs from the plan."""
+        return self.compare(envelope)[1]
+
+    def compare(self, envelope: Mapping[str, Any]) -> tuple[PlannedMessage | None, tuple[Violation, ...]]:
+        """Return both at once: the planned message, as `message_of` does, and what `check` does."""
         found = self._nearest(envelope)
-        return (found,) if isinstance(found, Violation) else found[1]
+        return (None, (found,)) if isinstance(found, Violation) else (found[0].message, found[1])
 
     def _nearest(self, envelope: Mapping[str, Any]) -> tuple[_Checked, tuple[Violation, ...]] | Violation:
         found = self._found(envelope)

@@ -31,7 +31,7 @@ def test_a_message_becomes_a_record(debugger: Asked) -> None:
         "handler": None,
         "request": None,
         "scope": {},
-        "reason": None,
+        "reason": "nothing is declared: start the debugger with --package",
         "assertion": None,
     }
     assert (listed["last"], listed["forgotten"]) == (1, 0)
