@@ -37,6 +37,9 @@ class IdleTransport:
     lag: float = 0.0
 
     def put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:
+        """Take an envelope, and what it was made of."""
+
+    def take(self, envelope: Envelope) -> None:
         """Take an envelope."""
 
     def flush(self, timeout: float) -> bool:  # noqa: ARG002

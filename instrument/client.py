@@ -144,8 +144,9 @@ class Client:
         self.transport: Taking | None = self.direct
         """What takes envelopes over that wait for their transaction, where transactions are followed."""
         self._told_disabled = False
-        self.plain = not settings.debug
-        """Whether an envelope holds nothing but its message: no notes, and nothing of an observer."""
+        takes_alone = self.direct is not None and self.direct.take is not None
+        self.plain = self.enabled and takes_alone and not settings.debug
+        """Whether an envelope is handed over alone, by `direct.take`: nobody sees the message, or adds to it."""
         self._observer: Guarded | None = None
         transactions.join(self)
 
@@ -277,6 +278,7 @@ class Client:
         """Have messages wait for the transaction that they are emitted in; see `instrument.transactions`."""
         if self.direct is not None:
             self.transport = Waiting(self, self.direct)
+            self.plain = False
 
     def tell_disabled(self) -> None:
         """Say once that nothing is sent."""

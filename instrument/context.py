@@ -110,7 +110,7 @@ class _Current(ContextVarsRegistry):
 
 _current = _Current()
 # The variable below the registry's descriptor: reading it is on the path of every call.
-_get_frame: Callable[[], Frame | None] = _Current.frame.context_var.get
+innermost_frame: Callable[[], Frame | None] = _Current.frame.context_var.get
 
 
 def capture(now: float) -> tuple[Frame | None, bool]:
@@ -119,7 +119,7 @@ def capture(now: float) -> tuple[Frame | None, bool]:
     Late is what begins after the innermost frame of its context was closed: it belongs to the nearest open
     ancestor, and never in silence to the closed one.
     """
-    frame = _get_frame()
+    frame = innermost_frame()
     return (frame, False) if frame is None or frame.closed_at > now else (frame.nearest_open(), True)
 
 
@@ -203,7 +203,7 @@ class Entry:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         # No token is kept: the block may be left in another context than it was entered in (a generator's).
-        current = _get_frame()
+        current = innermost_frame()
         frame = self._left(current)
         if frame is None:
             return
@@ -247,14 +247,14 @@ class Intermittent:
         self._outer: Frame | None = None
 
     def __enter__(self) -> None:
-        self._outer = _get_frame()
+        self._outer = innermost_frame()
         if self._inner is not None:
             _current.frame = self._inner
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._inner = _get_frame()
+        self._inner = innermost_frame()
         _current.frame = self._outer
 
 
@@ -350,7 +350,7 @@ request_scope: Final = RequestScope()
 
 
 def _open_frame() -> Frame | None:
-    frame = _get_frame()
+    frame = innermost_frame()
     return None if frame is None else frame.nearest_open()
 
 

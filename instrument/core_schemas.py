@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic_core.core_schema import plain_serializer_function_ser_schema, str_schema
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pydantic_core import CoreSchema
 
     _Schema = dict[str, Any]
@@ -67,6 +69,61 @@ def has_own_output(schema: CoreSchema) -> bool:
             return True
         inner = inner["schema"]
     return bool(inner.get("computed_fields"))
+
+
+def fields_alone(schema: CoreSchema, excluded: Collection[str]) -> CoreSchema | None:
+    """Return the schema of a model's fields as a dictionary, by which they are validated without making the model.
+
+    It ignores what is no field, since looking for that takes as long as two fields: who uses it gives nothing else.
+
+    Args:
+        schema: of a model.
+        excluded: the fields that are validated, and not serialized.
+
+    Returns:
+        The schema; `None` where a model is more than its fields, each of a closed type: it has a validator, a
+        serializer or a computed field of its own, or does something when it is made.
+    """
+    model: Any = schema
+    if model["type"] != "model" or any(model.get(key) for key in _OF_ITS_OWN):
+        return None
+    inner = model["schema"]
+    if inner["type"] != "model-fields" or inner.get("computed_fields") or "extras_schema" in inner:
+        return None
+    fields = {name: _entry(part, excluded=name in excluded) for name, part in inner["fields"].items()}
+    if not all(map(_is_closed, inner["fields"].values())) or any(map(_has_factory_of_data, fields.values())):
+        return None
+    config = {**model.get("config", {}), "extra_fields_behavior": "ignore"}
+    return cast("CoreSchema", {"type": "typed-dict", "fields": fields, "config": config})
+
+
+def may_warn(schema: CoreSchema) -> bool:
+    """Whether a field of `fields_alone` may be left at a default that is not of its type, of which pydantic warns."""
+    typed_dict: Any = schema
+    return any(map(_has_unchecked_default, typed_dict["fields"].values()))
+
+
+def _has_unchecked_default(schema: Any) -> bool:
+    if schema["type"] == "default" and not (
+        schema["schema"]["type"] == "nullable" and schema.get("default", 0) is None
+    ):
+        return True
+    return any(map(_has_unchecked_default, _parts(schema)))
+
+
+# What makes a model more than its fields.
+_OF_ITS_OWN = frozenset({"custom_init", "root_model", "post_init", "serialization"})
+_ENTRY_KEYS = ("schema", "validation_alias", "serialization_alias", "serialization_exclude", "metadata")
+
+
+def _entry(field: _Schema, *, excluded: bool) -> _Schema:
+    entry: _Schema = {key: field[key] for key in _ENTRY_KEYS if key in field}
+    leave_out = {"serialization_exclude": True} if excluded else {}
+    return {**entry, **leave_out, "type": "typed-dict-field", "required": field["schema"]["type"] != "default"}
+
+
+def _has_factory_of_data(schema: Any) -> bool:
+    return bool(schema.get("default_factory_takes_data")) or any(map(_has_factory_of_data, _parts(schema)))
 
 
 def _has_serializer(schema: Any) -> bool:

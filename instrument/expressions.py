@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from keyword import iskeyword
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from instrument.missing import MISSING
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from instrument.calls import Call
     from instrument.missing import Missing
+
+T = TypeVar("T")
 
 # What an expression may name, besides its own names.
 _PARTS = """\
@@ -43,8 +45,13 @@ class Expression:
 
     def step(self, name: str) -> Expression:
         """Return the expression of what lies one step further: a mapping's key, else an attribute."""
-        source = f"{own('step')}({self.source}, {name!r})"
-        return Expression(source, {**self.names, "step": follow}, certain=self.certain)
+        names = {**self.names, "step": follow}
+        if not name.isidentifier() or iskeyword(name):
+            return Expression(f"{own('step')}({self.source}, {name!r})", names, certain=self.certain)
+        value = f"value_{self.source.count(':=')}"
+        known = f"type({value} := {self.source}) in {own('known')}"
+        source = f"({value}.{name} if {known} else {own('step')}({value}, {name!r}))"
+        return Expression(source, {**names, "known": _known}, certain=self.certain)
 
     def and_only_if(self, condition: str) -> Expression:
         """Return the expression that gives `MISSING` where a condition over the call does not hold."""
@@ -63,13 +70,16 @@ def own(name: str) -> str:
     return f"\0{name}\0"
 
 
-def collector(fields: Sequence[tuple[str, Sequence[Expression]]]) -> Callable[[Call], dict[str, Any]]:
-    """Return a function of a call that gives the values of fields, those left out that were not found.
+def collector(
+    fields: Sequence[tuple[str, Sequence[Expression]]], then: Callable[[dict[str, Any]], T]
+) -> Callable[[Call], T]:
+    """Return a function of a call that collects the values of fields, those left out that were not found.
 
     Args:
         fields: for each field, the expressions in the order in which they are tried.
+        then: what the values are given to, and whose result the function returns.
     """
-    names: dict[str, Any] = {"MISSING": MISSING}
+    names: dict[str, Any] = {"MISSING": MISSING, "then": then}
     certain: list[str] = []
     searched: list[str] = []
     for number, (name, expressions) in enumerate(fields):
@@ -80,9 +90,11 @@ def collector(fields: Sequence[tuple[str, Sequence[Expression]]]) -> Callable[[C
             searched.append(f"    value = {placed[0]}\n")
             searched += [f"    if value is MISSING: value = {source}\n" for source in placed[1:]]
             searched.append(f"    if value is not MISSING: values[{name!r}] = value\n")
-    source = (
-        f"def collect(call):\n{_PARTS}    values = {{{', '.join(certain)}}}\n{''.join(searched)}    return values\n"
-    )
+    values = f"{{{', '.join(certain)}}}"
+    if searched:
+        searched.insert(0, f"    values = {values}\n")
+        values = "values"
+    source = f"def collect(call):\n{_PARTS}{''.join(searched)}    return then({values})\n"
     return _function(source, names, "collect")
 
 
@@ -98,12 +110,17 @@ def follow(value: Mapping[str, Any] | Missing, name: str) -> Any:
     """
     if value is MISSING:
         return MISSING
-    return value[name] if _is_mapping(type(value)) and name in value else getattr(value, name)
+    kind: type[object] = type(value)
+    if issubclass(kind, Mapping):
+        return value[name] if name in value else getattr(value, name)
+    if len(_known) < _MOST_KNOWN:
+        _known.add(kind)
+    return getattr(value, name)
 
 
-@lru_cache(maxsize=1024)
-def _is_mapping(kind: type[object]) -> bool:
-    return issubclass(kind, Mapping)
+_MOST_KNOWN = 1024
+_known: set[type[object]] = set()
+"""Types that are no mappings, of which an attribute is read without asking again."""
 
 
 def _placed(expression: Expression, suffix: str, names: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from instrument.calls import Call, NoResultError, Outcome
-from instrument.context import capture, notes_of
+from instrument.context import capture, innermost_frame, notes_of
 from instrument.delivery.envelope import PLAIN_TAIL
 from instrument.errors import Reason, Refusal
 from instrument.handlers import Nature
@@ -62,9 +62,7 @@ class Instrumentation:
             frame = call.frame
             if client.plain and not (call.late or plan.read_id or (frame is not None and frame.context)):
                 # The short way of most messages: whatever is in its way, the careful one meets again, and says so.
-                message = plan.validate(plan.collect(call))
-                transport = client.transport if plan.transactional else client.direct
-                transport.put(plan.encode(message, client.next_stamp(), PLAIN_TAIL), message)  # type: ignore[union-attr]
+                client.direct.take(plan.encode(plan.collect(call), client.next_stamp(), PLAIN_TAIL))  # type: ignore[union-attr,misc]
                 return
         except Exception:  # noqa: BLE001, S110 - see above
             pass
@@ -164,7 +162,9 @@ class Run(Call):
         self.kwargs = kwargs
         self.strict = client.strict
         self.captured = self.began = now = perf_counter()
-        self.frame, self.late = capture(now)
+        frame = innermost_frame()
+        self.late = late = frame is not None and frame.closed_at <= now
+        self.frame = capture(now)[0] if late else frame
         self._instrumentation = instrumentation
         self._client = client
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from instrument.bindings import Binding, check_path
 from instrument.context import lookup
 from instrument.declared import IDENTITY
-from instrument.delivery.envelope import encoder_of
+from instrument.delivery.envelope import encoder_of, plain_codec
 from instrument.errors import BindingError, Reason, Refusal, nearest
 from instrument.expressions import Expression, collector, own
 from instrument.messages import declaration_of
@@ -19,16 +19,17 @@ from instrument.missing import MISSING
 from instrument.validation import field_path, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pydantic.fields import FieldInfo
 
     from instrument.bindings import Source
     from instrument.calls import Call
-    from instrument.delivery.envelope import Encode
+    from instrument.delivery.envelope import Encode, Envelope
     from instrument.handlers import Handler
     from instrument.messages import Message
     from instrument.scopes import Scope
+    from instrument.stamps import Stamp
 
     Read = Callable[[Call], Any]
 
@@ -89,9 +90,10 @@ class MessagePlan:
         model: the message class.
         moment: when it is emitted.
         fields: where each field comes from.
-        collect: reads the values of the fields from a call; the same, compiled.
         validate: makes the message of the values.
-        encode: serialises the message.
+        collect: reads the fields from a call and checks them: the above, compiled. It gives the message, or only its
+            fields where that is enough.
+        encode: makes the envelope of what `collect` gave.
         read_id: gives the id of the message, where it has one of its own.
         transactional: whether it waits for the transaction that it is emitted in.
     """
@@ -99,16 +101,16 @@ class MessagePlan:
     model: type[Message]
     moment: Moment
     fields: tuple[FieldPlan, ...]
-    collect: Callable[[Call], dict[str, Any]]
     validate: Callable[[dict[str, Any]], Message]
-    encode: Encode
+    collect: Callable[[Call], Any]
+    encode: Callable[[Any, Stamp, bytes], Envelope]
     read_id: Read | None
     transactional: bool
 
     def build(self, call: Call) -> tuple[Message, dict[str, str]]:
         """Build the message place by place, and tell where each field came from.
 
-        What is built is what `collect` and `validate` give; this way knows which field is at fault.
+        The envelope of what is built is what `collect` and `encode` give; this way knows which field is at fault.
 
         Raises:
             Refusal: a field was not found, its source raised, or a value does not fit.
@@ -201,13 +203,14 @@ def compile_message(
     sources = {**_scope_sources(scope, bound.model), **bound.sources}
     compiler = _Compiler(handler, bound.model, moment, has_failed_if=has_failed_if)
     fields = tuple(compiler.field(name, info, sources.get(name)) for name, info in bound.model.model_fields.items())
+    collect, encode = _short_way(bound.model, fields)
     return MessagePlan(
         model=bound.model,
         moment=moment,
         fields=fields,
-        collect=collector([(plan.name, [each.expression for each in plan.candidates]) for plan in fields]),
         validate=_validator(bound.model),
-        encode=_encoder(bound.model),
+        collect=collect,
+        encode=encode,
         read_id=None if message_id is None else compiler.message_id(message_id),
         transactional=moment is Moment.SUCCESS if transactional is None else transactional,
     )
@@ -343,11 +346,26 @@ def _validator(model: type[Message]) -> Callable[[dict[str, Any]], Message]:
     return validate
 
 
-def _encoder(model: type[Message]) -> Encode:
+def _short_way(
+    model: type[Message], fields: Sequence[FieldPlan]
+) -> tuple[Callable[[Call], Any], Callable[[Any, Stamp, bytes], Envelope]]:
+    """Compile `collect` and `encode`, in as few steps as the message class allows."""
+    expressions = [(plan.name, [each.expression for each in plan.candidates]) for plan in fields]
+    codec = plain_codec(model)
+    if codec is not None:
+        return collector(expressions, codec.validate), codec.encode
     if model.__pydantic_complete__:
-        return encoder_of(model)
-    # Not yet: the class is compiled at its first message.
-    return lambda message, stamp, end: encoder_of(model)(message, stamp, end)  # noqa: PLW0108
+        return collector(expressions, _validator(model)), encoder_of(model)
+    return collector(expressions, _validator(model)), _late_encoder(model)
+
+
+def _late_encoder(model: type[Message]) -> Encode:
+    """Return the serialisation of a class that is complete only at its first message."""
+
+    def encode(message: Message, stamp: Stamp, end: bytes) -> Envelope:
+        return encoder_of(model)(message, stamp, end)
+
+    return encode
 
 
 def _scope_sources(scope: type[Scope] | Binding[Scope] | None, model: type[Message]) -> Mapping[str, Source]:
@@ -357,10 +375,10 @@ def _scope_sources(scope: type[Scope] | Binding[Scope] | None, model: type[Messa
 
 
 def _scoped(name: str) -> Expression:
-    return Expression(
-        f"({own('missing')} if frame is None else {own('lookup')}(frame, {name!r}, call.captured))",
-        {"missing": MISSING, "lookup": lookup},
-    )
+    # Most often the innermost frame has it, which was open when the call captured it: that spares the walk.
+    here = f"frame is not None and not frame.conflicts and (found := frame.values.get({name!r})) is not None"
+    walk = f"{own('missing')} if frame is None else {own('lookup')}(frame, {name!r}, call.captured)"
+    return Expression(f"(found if {here} else {walk})", {"missing": MISSING, "lookup": lookup})
 
 
 def _identity(name: str, argument: Expression) -> Expression:

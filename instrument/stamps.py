@@ -46,7 +46,7 @@ class Stamps(ForkSafe):
         if millisecond != now:
             start, timestamp = self._id_start(now), _timestamp(now)
             self._millisecond = (now, start, timestamp)
-        return f"{start}{next(self._counter) & 0xFFFFFFFF:08x}", timestamp
+        return start + "%08x" % (next(self._counter) & 0xFFFFFFFF), timestamp  # half the time of an f-string
 
     def _id_start(self, now: int) -> str:
         bits = self._random.getrandbits(42)

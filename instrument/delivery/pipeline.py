@@ -15,7 +15,7 @@ from instrument.errors import Reason, Refusal
 from instrument.forks import ForkSafe, at_fork
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from instrument.delivery.destination import Destination
@@ -48,6 +48,11 @@ class Transport(Protocol):
 
     def close(self, timeout: float) -> bool:
         """Flush and stop; answer whether everything was settled, within a time in seconds."""
+        ...
+
+    @property
+    def take(self) -> Callable[[Envelope], None] | None:
+        """What `put` does, with an envelope alone; `None` where every message must be seen."""
         ...
 
     @property
@@ -117,6 +122,8 @@ class Pipeline(ForkSafe):
     def _begin(self) -> None:
         self._dispatch: Dispatch | None = None
         self._starting = threading.RLock()
+        # Once there is an intake, it is asked without a detour.
+        self.take: Callable[[Envelope], None] = self._take_first
 
     @property
     def accepted(self) -> int:
@@ -139,7 +146,7 @@ class Pipeline(ForkSafe):
         Raises:
             Refusal: the client is closed, the bound is reached, or the spool cannot be written.
         """
-        (self._dispatch or self._start()).intake.put(envelope)
+        self.take(envelope)
 
     def flush(self, timeout: float) -> bool:
         """Wait until what is accepted is delivered or dead; answer whether it was, within a time in seconds."""
@@ -174,11 +181,15 @@ class Pipeline(ForkSafe):
                 dispatch = Dispatch(self._plan, self._ledger, self._letters)
                 if self._dispatch is None:  # or a signal handler was faster
                     self._dispatch = dispatch
+                    self.take = dispatch.intake.put
                     at_exit(self._exit)
                     dispatch.start()
                 else:
                     dispatch.close(monotonic())
             return self._dispatch
+
+    def _take_first(self, envelope: Envelope) -> None:
+        self._start().intake.put(envelope)
 
     def _exit(self) -> None:
         self.close(self._plan.flush_timeout)

@@ -176,6 +176,9 @@ class Recorder:
         """How long the oldest envelope has waited: none ever does."""
         return 0.0
 
+    take = None
+    """The messages are what is recorded."""
+
     def put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:
         """Record a message."""
         with self._lock:
