@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from math import isfinite
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core.core_schema import plain_serializer_function_ser_schema, str_schema
@@ -59,6 +60,12 @@ def custom_serialized(schema: CoreSchema, name: str) -> bool:
     """Whether a field's JSON form is not simply that of its value: it has a serializer, or that cannot be told."""
     fields = _model_fields(schema)
     return fields is None or _has_serializer(fields[name]["schema"])
+
+
+def field_schema(schema: CoreSchema, name: str) -> CoreSchema | None:
+    """Return the schema of a field's values; `None` where it cannot be told."""
+    fields = _model_fields(schema)
+    return None if fields is None else cast("CoreSchema", fields[name]["schema"])
 
 
 def has_own_output(schema: CoreSchema) -> bool:
@@ -142,9 +149,14 @@ def _is_closed(schema: Any) -> bool:
     kind = schema["type"]
     if kind == "model-field":
         return "serialization" not in schema and _is_closed(schema["schema"])
-    if kind not in _CLOSED or schema.get("serialization", _BASE64) != _BASE64:
+    if kind not in _CLOSED or schema.get("serialization", _BASE64) != _BASE64 or _is_infinite(schema.get("default")):
         return False
     return all(map(_is_closed, _parts(schema)))
+
+
+def _is_infinite(default: object) -> bool:
+    """Whether a default, which pydantic does not check, is a number that JSON cannot say."""
+    return isinstance(default, float) and not isfinite(default)
 
 
 def _parts(schema: _Schema) -> list[_Schema]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
 from datetime import date, time, timedelta
@@ -13,20 +14,32 @@ from enum import Enum
 from functools import partial
 from itertools import islice
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 from pydantic import BaseModel
-from pydantic_core import CoreConfig, SchemaSerializer, SchemaValidator, from_json, to_json
+from pydantic_core import SchemaSerializer, SchemaValidator, from_json, to_json
 
-from instrument.core_schemas import INT_RANGE, custom_serialized, fields_alone, has_own_output, may_warn, open_fields
+from instrument.core_schemas import (
+    INT_RANGE,
+    custom_serialized,
+    field_schema,
+    fields_alone,
+    has_own_output,
+    may_warn,
+    open_fields,
+)
+from instrument.delivery.numbers import UnknownError, finite_check
 from instrument.errors import Reason, Refusal
 from instrument.messages import Message, declaration_of
 from instrument.version import LIBRARY, VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from pydantic_core import CoreConfig, CoreSchema
+
+    from instrument.delivery.numbers import Check
     from instrument.messages import Declaration, SegmentTrack
     from instrument.stamps import Stamp
 
@@ -141,10 +154,11 @@ def plain_codec(model: type[Message]) -> PlainCodec | None:
     with_ids = fields_alone(model.__pydantic_core_schema__, ())
     if schema is None or with_ids is None:
         return None
-    serializer = SchemaSerializer(schema, CoreConfig(serialize_by_alias=True))
+    config = cast("CoreConfig", {**schema.get("config", {}), "serialize_by_alias": True})
+    serializer = SchemaSerializer(schema, config)
     # Warnings would show values. To forbid them takes a third longer, so it is done where there can be one.
     payload_of = partial(serializer.to_json, warnings=False) if may_warn(schema) else serializer.to_json
-    encode = _assembler(model, payload_of, itemgetter, SchemaSerializer(with_ids).to_python)
+    encode = _assembler(model, payload_of, itemgetter, SchemaSerializer(with_ids, config).to_python)
     return PlainCodec(SchemaValidator(schema).validate_python, encode)
 
 
@@ -153,11 +167,11 @@ def _compile(model: type[Message]) -> Encode:
     model.model_rebuild()
     serializer = model.__pydantic_serializer__
     payload_of = partial(serializer.to_json, by_alias=True, exclude=set(declaration.ids), warnings=False)
-    unchecked, loose = _unchecked(model, declaration), _is_loose(model)
+    checks, loose = tuple(_checks(model, declaration)), _is_loose(model)
 
     def checked_payload_of(message: Message) -> bytes:
-        for field in unchecked:
-            check_jsonable(getattr(message, field), field)
+        for field, check in checks:
+            check(getattr(message, field))
         payload = payload_of(message)
         check_numbers(payload)
         return payload
@@ -223,13 +237,24 @@ def _template(declaration: Declaration, ids: bytes) -> bytes:
     return head.replace(b"%", b"%%") + ids + payload + _TEMPLATE_END
 
 
-def _unchecked(model: type[Message], declaration: Declaration) -> tuple[str, ...]:
-    """Name the fields that may hold what pydantic has not checked down to the leaf."""
+def _checks(model: type[Message], declaration: Declaration) -> Iterator[tuple[str, Check]]:
+    """Compile the checks of the fields that may hold what pydantic has not checked down to the leaf."""
     schema = model.__pydantic_core_schema__
-    names = open_fields(schema)
-    if names is None:
-        return tuple(name for name in model.model_fields if name not in declaration.ids)
-    return tuple(name for name in names if name not in declaration.ids and not custom_serialized(schema, name))
+    opened = open_fields(schema)
+    for name in model.model_fields:
+        if name in declaration.ids or not (opened is None or name in opened):
+            continue
+        if opened is None or not custom_serialized(schema, name):
+            check = _check_of(field_schema(schema, name), name)
+            if check is not None:
+                yield name, check
+
+
+def _check_of(schema: CoreSchema | None, field: str) -> Check | None:
+    if schema is not None:
+        with suppress(UnknownError):
+            return finite_check(schema, field)
+    return partial(check_jsonable, field=field)
 
 
 def _is_loose(model: type[Message]) -> bool:
