@@ -111,7 +111,7 @@ def follow(value: Mapping[str, Any] | Missing, name: str) -> Any:
     if value is MISSING:
         return MISSING
     kind: type[object] = type(value)
-    if issubclass(kind, Mapping):
+    if issubclass(kind, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         return value[name] if name in value else getattr(value, name)
     if len(_known) < _MOST_KNOWN:
         _known.add(kind)
