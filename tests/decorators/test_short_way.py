@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import AnyUrl, BaseModel, Field, PlainSerializer, computed_field, field_validator, model_validator
 
-from instrument import Scope, Track, request_scope, tracks
+from instrument import Scope, Track, request_scope, tracks, transactions
 from instrument.testing import FixedStamps, Recorder
 from tests.strategies import json_values, moments, texts
 
@@ -196,7 +196,12 @@ def test_what_is_sent_is_what_the_message_itself_gives(message: type[Track]) -> 
 
 
 @pytest.mark.parametrize("message", [ShortNumber, ShortNested])
-def test_an_envelope_is_handed_over_alone_where_that_is_enough(message: type[Track]) -> None:
+def test_an_envelope_is_handed_over_alone_where_that_is_enough(
+    message: type[Track], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Another test in this process may have transactions followed, which lasts: then messages are seen.
+    monkeypatch.setattr(transactions._followers, "keeps", ())
+
     class Alone(Taking):
         def put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:
             raise AssertionError("with its message")
