@@ -119,6 +119,9 @@ class Watched:
         self._watch = watch
         self._told = False
 
+    take = None
+    """Each envelope is shown as `put` does it: debug mode is in no hurry."""
+
     def put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:
         """Show an envelope, and take it over.
 
