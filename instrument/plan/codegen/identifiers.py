@@ -58,8 +58,8 @@ def field_identifier(key: str) -> str:
 
     >>> field_identifier("firstName"), field_identifier("Product ID"), field_identifier("class")
     ('first_name', 'product_id', 'class_')
-    >>> field_identifier("event"), field_identifier("json"), field_identifier("2nd")
-    ('event_', 'json_', 'field_2nd')
+    >>> field_identifier("event"), field_identifier("json"), field_identifier("42")
+    ('event_', 'json_', 'field_42')
     """
     name = "_".join(word.lower() for part in _parts(key) for word in words(part))[:_MAX_LENGTH].rstrip("_")
     # Lower-casing may leave what is no letter of an identifier.
