@@ -282,9 +282,9 @@ def test_two_events_are_compared_field_by_field(watched: Debugger, shown: Debugg
     comparison = shown.page.get_by_role("region", name="Comparison")
     expect(comparison.locator(".card-facts")).to_have_text("3 fields differ, 5 are equal.")
     assert [row.inner_text().split("\t") for row in comparison.locator("tbody tr").all()] == [
-        ["messageId", '"a"', '"b"'],
         ["properties.amount", "12", "13"],
         ["properties.currency", "missing", '"EUR"'],
+        ["messageId", '"a"', '"b"'],
     ]
     shown.details.get_by_role("button", name="Stop comparing").click()
     expect(comparison).to_be_hidden()

@@ -3,7 +3,7 @@
 import { compare } from "./differences.js";
 import { element } from "./dom.js";
 import { title } from "./records.js";
-import { expandable, isolated } from "./text.js";
+import { dotted, expandable, isolated } from "./text.js";
 
 /** @typedef {import("./records.js").Entry} Entry */
 
@@ -18,7 +18,7 @@ export function comparison(left, right) {
   const head = [element("th", { scope: "col" }, "Field"), heading(left), heading(right)];
   const rows = differences.slice(0, MOST_ROWS).map((each) => {
     const kind = each.left === undefined ? "added" : each.right === undefined ? "removed" : "changed";
-    return element("tr", { class: kind }, element("th", { scope: "row" }, isolated(each.path, 200)), cell(each.left), cell(each.right));
+    return element("tr", { class: kind }, element("th", { scope: "row" }, dotted(each.path)), cell(each.left), cell(each.right));
   });
   const many = differences.length === 1 ? "One field differs" : `${differences.length.toLocaleString("en")} fields differ`;
   const shown = differences.length > MOST_ROWS ? `; shown are the first ${MOST_ROWS}` : "";

@@ -210,25 +210,26 @@ function place(file, line) {
  * @param {EventRecord} record
  * @param {Record<string, string>} origins
  */
-function provenance({ envelope: sent }, origins) {
+function provenance({ envelope: sent, scope }, origins) {
   const rows = Object.entries(origins)
     .slice(0, 200)
     .map(([field, origin]) => {
-      return element("tr", {}, element("th", { scope: "row" }, isolated(field, 120)), element("td", {}, isolated(origin, 300)), element("td", {}, ...valueOf(sent, field)));
+      return element("tr", {}, element("th", { scope: "row" }, isolated(field, 120)), element("td", {}, isolated(origin, 300)), element("td", {}, ...valueOf(sent, scope, field)));
     });
   const head = ["Field", "Came from", "Value"].map((name) => element("th", { scope: "col" }, name));
   return section("Provenance", element("table", { class: "provenance" }, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows)));
 }
 
 /**
- * The value that a field has in a message, where its key has the field's name.
+ * The value that a field has in a message: that of a scope, or the one under the field's name.
  * @param {Record<string, any>} sent
+ * @param {Record<string, any>} scope
  * @param {string} field
  */
-function valueOf(sent, field) {
+function valueOf(sent, scope, field) {
   /** @type {Record<string, string>} */
   const keys = { user_id: "userId", anonymous_id: "anonymousId", group_id: "groupId", previous_id: "previousId" };
-  for (const place of [sent, sent.properties, sent.traits]) {
+  for (const place of [sent, scope, sent.properties, sent.traits]) {
     const key = place === sent ? keys[field] : field;
     if (place !== null && typeof place === "object" && key !== undefined && Object.hasOwn(place, key)) {
       const value = place[key];

@@ -16,12 +16,21 @@ const MOST_LEAVES = 5000;
  */
 export function compare(left, right) {
   const [before, after] = [leaves(left), leaves(right)];
-  const paths = [...new Set([...before.keys(), ...after.keys()])].sort();
+  const paths = [...new Set([...before.keys(), ...after.keys()])].sort((one, other) => rank(one) - rank(other) || (one < other ? -1 : 1));
   const differences = paths
     .map((path) => ({ path, left: before.get(path), right: after.get(path) }))
     .filter((each) => each.left !== each.right);
   const whole = before.size < MOST_LEAVES && after.size < MOST_LEAVES;
   return { differences, equal: paths.length - differences.length, whole };
+}
+
+/**
+ * What a message says comes first, what differs in nearly every message last.
+ * @param {string} path
+ */
+function rank(path) {
+  const [head] = path.split(".", 1);
+  return ["properties", "traits"].includes(head) ? 0 : ["messageId", "timestamp", "context"].includes(head) ? 2 : 1;
 }
 
 /**

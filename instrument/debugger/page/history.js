@@ -13,10 +13,8 @@ export class History {
   entries = [];
   /** How many were let go to make room. */
   forgotten = 0;
-  /** @type {Map<string, number>} how many of those that came have a mark */
+  /** @type {Map<string, number>} how many have a mark */
   counts = new Map();
-  /** How many came since the last clearing. */
-  total = 0;
   #text = 0;
 
   /** @param {Entry[]} entries newer than all that are here, oldest first */
@@ -24,16 +22,15 @@ export class History {
     for (const entry of entries) {
       this.entries.push(entry);
       this.#text += entry.text.length;
-      for (const mark of entry.marks) this.counts.set(mark, (this.counts.get(mark) ?? 0) + 1);
+      this.#count(entry, 1);
     }
-    this.total += entries.length;
     this.#makeRoom();
   }
 
   clear() {
     this.entries = [];
     this.counts.clear();
-    this.forgotten = this.total = this.#text = 0;
+    this.forgotten = this.#text = 0;
   }
 
   /** The number of the oldest event that is still here. */
@@ -52,10 +49,19 @@ export class History {
     let gone = 0;
     while (gone < this.entries.length - 1 && (this.entries.length - gone > MOST_ENTRIES || this.#text > MOST_TEXT)) {
       this.#text -= this.entries[gone].text.length;
+      this.#count(this.entries[gone], -1);
       gone += 1;
     }
     this.entries.splice(0, gone);
     this.forgotten += gone;
+  }
+
+  /**
+   * @param {Entry} entry
+   * @param {1 | -1} by
+   */
+  #count({ marks }, by) {
+    for (const mark of marks) this.counts.set(mark, (this.counts.get(mark) ?? 0) + by);
   }
 }
 

@@ -78,6 +78,16 @@ export function isolated(text, limit = 200) {
 }
 
 /**
+ * A path with dots, which may be broken after each of them.
+ * @param {string} path
+ */
+export function dotted(path) {
+  const parts = cut(path, 200).split(".");
+  const broken = parts.flatMap((part, index) => [...visible(index + 1 < parts.length ? `${part}.` : part), element("wbr")]);
+  return element("bdi", {}, ...broken.slice(0, -1));
+}
+
+/**
  * A text of any length: its beginning, and a button for more.
  * @param {string} text
  * @param {number} first how much is shown at once

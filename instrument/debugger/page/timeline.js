@@ -9,7 +9,7 @@ import { isolated } from "./text.js";
 /** @typedef {import("./records.js").Entry} Entry */
 /** @typedef {import("./groups.js").Group} Group */
 
-const MOST_CARDS = 30;
+const MOST_CARDS = 15;
 const MOST_EVENTS = 12;
 const MOST_WHEN_WHOLE = 300;
 
