@@ -170,7 +170,7 @@ def axe_problems(page: Page) -> list[str]:
     """Return what axe-core finds to be a serious or critical problem for people with disabilities: rule and elements."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
+    found: list[dict[str, Any]] = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         f"{each['id']}: {node['target']}: {node['failureSummary']}"
         for each in found

@@ -14,8 +14,8 @@ const SPARE = 6;
 export class EventList {
   #box;
   #sizer = element("div", { class: "sizer", role: "presentation" });
-  /** @type {HTMLElement[]} */
-  #rows = [];
+  /** @type {Map<number, HTMLElement>} by the number of its event */
+  #rows = new Map();
   #chosen;
   /** @type {Entry[]} oldest first */
   #entries = [];
@@ -101,9 +101,9 @@ export class EventList {
 
   /** @param {MouseEvent} event */
   #onClick(event) {
-    const row = /** @type {Element} */ (event.target).closest("[data-seq]");
-    if (!(row instanceof HTMLElement)) return;
-    const entry = this.#entries[indexOf(this.#entries, Number(row.dataset.seq))];
+    const clicked = /** @type {Element} */ (event.target).closest("[data-seq]");
+    if (!(clicked instanceof HTMLElement)) return;
+    const entry = this.#entries[indexOf(this.#entries, Number(clicked.dataset.seq))];
     if (entry) this.#chosen(entry, true);
   }
 
@@ -140,41 +140,53 @@ export class EventList {
     this.#sizer.style.height = `${count * ROW}px`;
     const first = Math.max(0, Math.floor(this.#box.scrollTop / ROW) - SPARE);
     const last = Math.min(count, Math.ceil((this.#box.scrollTop + this.#box.clientHeight) / ROW) + SPARE);
-    this.#resize(Math.max(0, last - first));
-    this.#rows.forEach((row, index) => this.#fill(row, first + index, count));
+    this.#place(first, last);
     const active = this.#active === null ? null : this.#sizer.querySelector(`[data-seq="${this.#active}"]`);
     if (active) this.#box.setAttribute("aria-activedescendant", active.id);
     else this.#box.removeAttribute("aria-activedescendant");
   }
 
-  /** @param {number} count */
-  #resize(count) {
-    while (this.#rows.length > count) this.#rows.pop()?.remove();
-    while (this.#rows.length < count) {
-      const row = element("div", { class: "row", role: "option" });
-      this.#rows.push(row);
-      this.#sizer.append(row);
+  /**
+   * Have the rows of these positions, and no others, in their order. A row that was there stays the same element.
+   * @param {number} first
+   * @param {number} last the one after the last
+   */
+  #place(first, last) {
+    const before = this.#rows;
+    this.#rows = new Map();
+    for (let position = first; position < last; position += 1) {
+      const entry = this.#at(position);
+      this.#rows.set(entry.seq, before.get(entry.seq) ?? row(entry));
+      before.delete(entry.seq);
+    }
+    for (const gone of before.values()) gone.remove();
+    let position = first;
+    for (const [seq, each] of this.#rows) {
+      const there = this.#sizer.children[position - first];
+      if (there !== each) this.#sizer.insertBefore(each, there ?? null);
+      this.#state(each, seq, position);
+      position += 1;
     }
   }
 
   /**
-   * @param {HTMLElement} row
+   * @param {HTMLElement} each
+   * @param {number} seq
    * @param {number} position
-   * @param {number} count
    */
-  #fill(row, position, count) {
-    const entry = this.#at(position);
-    row.style.transform = `translateY(${position * ROW}px)`;
-    row.setAttribute("aria-setsize", String(count));
-    row.setAttribute("aria-posinset", String(position + 1));
-    row.setAttribute("aria-selected", String(entry.seq === this.#active));
-    row.classList.toggle("pinned", entry.seq === this.#pinned);
-    if (row.dataset.seq === String(entry.seq)) return;
-    row.dataset.seq = String(entry.seq);
-    row.dataset.status = entry.record.status;
-    row.id = `event-${entry.seq}`;
-    row.replaceChildren(...cells(entry));
+  #state(each, seq, position) {
+    each.style.transform = `translateY(${position * ROW}px)`;
+    each.setAttribute("aria-setsize", String(this.#entries.length));
+    each.setAttribute("aria-posinset", String(position + 1));
+    each.setAttribute("aria-selected", String(seq === this.#active));
+    each.classList.toggle("pinned", seq === this.#pinned);
   }
+}
+
+/** @param {Entry} entry */
+function row(entry) {
+  const { seq, record } = entry;
+  return element("div", { class: "row", role: "option", id: `event-${seq}`, "data-seq": seq, "data-status": record.status }, ...cells(entry));
 }
 
 /** @param {Entry} entry */
