@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict
 
 from instrument import context, transactions
 from instrument.delivery.destination import network_blocked
-from instrument.delivery.envelope import check_message_id, encode_undeclared, encoder_of, tail
+from instrument.delivery.envelope import check_message_id, encode_undeclared, tail
 from instrument.delivery.ledger import Ledger, Stats
 from instrument.errors import InstrumentError, Reason, Refusal
 from instrument.faults import Faults, ambient
+from instrument.gate import Gate
 from instrument.messages import Alias, Group, Identify, Message, Page, Screen, SegmentTrack, Track
 from instrument.observing import Guarded
 from instrument.places import caller
+from instrument.routes import general_redaction, has_destinations, transport_of, watch_of
 from instrument.stamps import Stamp, Stamps, format_time
 
 if TYPE_CHECKING:
@@ -24,15 +26,16 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from typing_extensions import TypeIs, Unpack
+    from typing_extensions import Unpack
 
     from instrument.delivery.destination import Destination
     from instrument.delivery.envelope import Envelope
-    from instrument.delivery.fates import OnDrop
-    from instrument.delivery.pipeline import Durability, Pipeline, Transport
-    from instrument.delivery.watch import Watch
+    from instrument.delivery.pipeline import Durability, Transport
     from instrument.observing import Observer
+    from instrument.privacy.redaction import PolicySetting, Redaction
     from instrument.settings import Settings
+
+    EncodeAny = Callable[[Any, Stamp, bytes], Envelope]
 
 log = logging.getLogger("instrument")
 
@@ -83,6 +86,8 @@ class Options(TypedDict, total=False):
     oauth_key_id: str | None
     oauth_auth_server: str
     oauth_scope: str
+    pii_key: str | None
+    pii: PolicySetting
 
 
 class Extras(TypedDict, total=False):
@@ -137,9 +142,9 @@ class Client:
         self.ledger = Ledger()
         self.next_stamp = (stamps or Stamps()).next
         # Made here and not at the first message, which would wait for its imports; nothing of it runs before that.
-        self.watch = _watch(settings) if self.enabled and transport is None and settings.debug else None
+        self.watch = watch_of(settings) if self.enabled and transport is None and settings.debug else None
         """The way to the local debugger, in debug mode."""
-        self.direct = _transport(settings, self.ledger, self.watch) if self.enabled and transport is None else transport
+        self.direct, redactions = self._route(transport)
         """What takes envelopes over that wait for nothing."""
         self.transport: Taking | None = self.direct
         """What takes envelopes over that wait for their transaction, where transactions are followed."""
@@ -147,8 +152,15 @@ class Client:
         takes_alone = self.direct is not None and self.direct.take is not None
         self.plain = self.enabled and takes_alone and not settings.debug
         """Whether an envelope is handed over alone, by `direct.take`: nobody sees the message, or adds to it."""
+        self._gate = Gate(redactions)
+        self._encoders: dict[type, EncodeAny] = {}
         self._observer: Guarded | None = None
         transactions.join(self)
+
+    def _route(self, given: Transport | None) -> tuple[Transport | None, Sequence[Redaction]]:
+        if given is not None or not self.enabled:
+            return given, [general_redaction(self.settings)]
+        return transport_of(self.settings, self.ledger, self.watch)
 
     def track(self, message: Track | SegmentTrack, **extras: Unpack[Extras]) -> Receipt:
         """Send an event.
@@ -244,16 +256,21 @@ class Client:
             stamp = _stamped(stamp, message_id, timestamp)
         observer = self._observer
         end = tail(context if observer is None else observer.context(context), integrations)
-        if _is_declared(message):
-            held = self._put(encoder_of(type(message))(message, stamp, end), message, transactional=transactional)
-        else:
-            held = self._put(encode_undeclared(message, stamp, end), message, transactional=transactional)
+        encode = self._encoders.get(type(message)) or self._compiled(type(message))
+        held = self._put(encode(message, stamp, end), message, transactional=transactional)
+        if encode is encode_undeclared:
             self.ledger.count("undeclared")
         if late:
             self.ledger.count("late")
         if observer is not None:
             observer.accepted(message, stamp[0])
         return Receipt(stamp[0], held=held)
+
+    def _compiled(self, model: type[Any]) -> EncodeAny:
+        # Asked of the class: pydantic answers `isinstance` in Python.
+        encode: EncodeAny = self._gate.encoder_of(model) if issubclass(model, Message) else encode_undeclared
+        self._encoders[model] = encode
+        return encode
 
     def take(self, envelope: Envelope, message: SegmentTrack) -> None:
         """Take an envelope over that was made elsewhere, counted as undeclared.
@@ -471,7 +488,7 @@ def _enabled(settings: Settings, transport: Transport | None) -> tuple[bool, str
     if settings.enabled is False:
         return False, "the setting `enabled` is off"
     # In debug mode there is always one to send to: the local debugger.
-    if not (transport is not None or _has_destinations(settings) or settings.debug):
+    if not (transport is not None or has_destinations(settings) or settings.debug):
         return False, "there is no write key; set SEGMENT_CLIENT_KEY, or call instrument.configure(write_key=…)"
     if network_blocked() and transport is None and any(_is_remote(each) for each in settings.destinations or [None]):
         return False, "tests are running; mark a test with @pytest.mark.instrument_delivery to send from it"
@@ -480,75 +497,6 @@ def _enabled(settings: Settings, transport: Transport | None) -> tuple[bool, str
 
 def _is_remote(destination: Destination | None) -> bool:
     return destination is None or destination.remote
-
-
-def _has_destinations(settings: Settings) -> bool:
-    return bool(settings.destinations) or settings.write_key is not None
-
-
-def _watch(settings: Settings) -> Watch:
-    from instrument.delivery.watch import Watch  # noqa: PLC0415 - only debug mode needs it
-
-    return Watch(
-        settings.debug_host, settings.debug_port, write_key=settings.write_key, directory=source_directory(settings)
-    )
-
-
-def _transport(settings: Settings, ledger: Ledger, watch: Watch | None) -> Transport:
-    if watch is None:
-        return _pipeline(settings, ledger, settings.on_drop)
-    from instrument.delivery.watch import Watched  # noqa: PLC0415 - as above
-
-    has_destinations = _has_destinations(settings)
-    pipeline = _pipeline(settings, ledger, watch.dropped(settings.on_drop)) if has_destinations else None
-    return Watched(pipeline, watch)
-
-
-def _pipeline(settings: Settings, ledger: Ledger, on_drop: OnDrop | None) -> Pipeline:
-    from instrument.delivery.pipeline import Pipeline, Plan  # noqa: PLC0415 - a slow import, of sqlite3
-
-    destinations = destinations_of(settings)
-    plan = Plan(
-        destinations=destinations,
-        durability=settings.durability,
-        directory=source_directory(settings, destinations),
-        fsync=settings.fsync,
-        max_bytes=settings.spool_max_bytes,
-        on_drop=on_drop,
-        flush_timeout=settings.flush_timeout,
-    )
-    return Pipeline(plan, ledger)
-
-
-def source_directory(settings: Settings, destinations: Sequence[Destination] = ()) -> Path:
-    """Return where the messages of a client with these settings are kept: they are for no process of another source."""
-    from instrument.delivery.spool import partition  # noqa: PLC0415 - a slow import, of sqlite3
-
-    source = [settings.write_key, settings.host] if settings.write_key else [each.name for each in destinations]
-    return partition(settings.spool_root, repr(source))
-
-
-def destinations_of(settings: Settings) -> Sequence[Destination]:
-    """Return where a client with these settings sends to."""
-    if settings.destinations is not None:
-        return settings.destinations
-    from instrument.delivery.destinations.segment import SegmentDestination  # noqa: PLC0415 - a slow import
-
-    return [
-        SegmentDestination(
-            settings.write_key or "",
-            host=settings.host,
-            gzip=settings.gzip,
-            timeout=settings.timeout,
-            proxies=settings.proxies,
-            oauth=settings.oauth,
-        )
-    ]
-
-
-def _is_declared(message: Message | SegmentTrack) -> TypeIs[Message]:
-    # Asked of the class: pydantic answers `isinstance` in Python.
-    return issubclass(type(message), Message)
 
 
 def _check_spec(spec: type[Message], message: object) -> None:

@@ -6,12 +6,18 @@ from base64 import urlsafe_b64encode
 from math import isfinite
 from typing import TYPE_CHECKING, Any, cast
 
+from pydantic import BaseModel
 from pydantic_core.core_schema import plain_serializer_function_ser_schema, str_schema
 
+from instrument.errors import DeclarationError
+from instrument.privacy.marks import mark_of_serialization, marks_of, marks_on
+
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from pydantic_core import CoreSchema
+
+    from instrument.privacy.marks import PII
 
     _Schema = dict[str, Any]
 
@@ -66,6 +72,54 @@ def field_schema(schema: CoreSchema, name: str) -> CoreSchema | None:
     """Return the schema of a field's values; `None` where it cannot be told."""
     fields = _model_fields(schema)
     return None if fields is None else cast("CoreSchema", fields[name]["schema"])
+
+
+def holds_marks(schema: Any) -> bool:
+    """Whether personal data is marked anywhere in a schema."""
+    return any(_mark(each) is not None for each in _every(schema))
+
+
+def check_marks(schema: CoreSchema) -> None:
+    """Check that the serialisation meets every mark.
+
+    Raises:
+        DeclarationError: a serializer of a model or a field stands before one.
+    """
+    for each in _every(schema):
+        if each.get("type") == "model" and issubclass(each["cls"], BaseModel):
+            _check_marks_of_model(each["cls"], each)
+
+
+def _check_marks_of_model(model: type[BaseModel], schema: Any) -> None:
+    if "serialization" in schema and marks_of(model):
+        raise DeclarationError(
+            f"{model.__name__}: its model_serializer passes over the marks of personal data in it. Leave it out."
+        )
+    fields = _model_fields(schema) or {}
+    for name, info in model.model_fields.items():
+        if name in fields and marks_on(info) and not holds_marks(fields[name]):
+            raise DeclarationError(
+                f"{model.__name__}.{name}: its field_serializer passes over the mark {marks_on(info)[0]!r}. Convert "
+                "the value by a validator instead."
+            )
+
+
+def _every(schema: Any) -> Iterator[_Schema]:
+    """Yield every schema in a schema."""
+    if isinstance(schema, dict):
+        node = cast("_Schema", schema)
+        yield node
+        for key, part in node.items():
+            if key != "metadata":
+                yield from _every(part)
+    elif isinstance(schema, (list, tuple)):
+        for part in cast("list[Any]", schema):
+            yield from _every(part)
+
+
+def _mark(schema: _Schema) -> PII | None:
+    serialization = schema.get("serialization")
+    return mark_of_serialization(cast("_Schema", serialization)) if isinstance(serialization, dict) else None
 
 
 def has_own_output(schema: CoreSchema) -> bool:
@@ -175,6 +229,9 @@ def _choice(choice: _Schema | tuple[_Schema, str]) -> _Schema:
 
 
 def _strict(model: type, schema: Any) -> Any:
+    if _mark(schema) is not None:
+        plain = _strict(model, schema["serialization"]["schema"])
+        return {**plain, "serialization": {**schema["serialization"], "schema": plain}}
     kind = schema["type"]
     if kind == "str":
         return {**schema, "strict": True}

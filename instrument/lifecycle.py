@@ -60,7 +60,7 @@ class Instrumentation:
         """
         try:
             frame = call.frame
-            if client.plain and not (call.late or plan.read_id or (frame is not None and frame.context)):
+            if client.plain and not (call.late or plan.careful or (frame is not None and frame.context)):
                 # The short way of most messages: whatever is in its way, the careful one meets again, and says so.
                 client.direct.take(plan.encode(plan.collect(call), client.next_stamp(), PLAIN_TAIL))  # type: ignore[union-attr,misc]
                 return
@@ -84,9 +84,11 @@ class Instrumentation:
     def _emit_with_notes(self, plan: MessagePlan, call: Call, client: Client) -> None:
         if call.late and client.settings.late == "refuse":
             raise Refusal(Reason.LATE, f"{plan.model.__name__}: the call began after its request scope was closed")
-        message, origins = plan.build(call)
         notes: dict[str, Any] = {"late": True} if call.late else {}
-        if client.debug:
+        if not client.debug:
+            message = plan.make(call)
+        else:
+            message, origins = plan.build(call)
             notes |= {"provenance": origins, **self._notes(call)}
         context = dict(call.frame.context or {}) if call.frame is not None else {}
         if notes:

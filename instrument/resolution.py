@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from instrument.declared import IDENTITY
 from instrument.delivery.envelope import encoder_of, plain_codec
 from instrument.errors import BindingError, Reason, Refusal, nearest
 from instrument.expressions import Expression, collector, own
+from instrument.gate import asks_for_more
 from instrument.messages import declaration_of
 from instrument.missing import MISSING
 from instrument.validation import field_path, told
@@ -95,6 +97,8 @@ class MessagePlan:
             fields where that is enough.
         encode: makes the envelope of what `collect` gave.
         read_id: gives the id of the message, where it has one of its own.
+        careful: whether the message is none like most: it has an id of its own, or its class asks for more than to be
+            serialised.
         transactional: whether it waits for the transaction that it is emitted in.
     """
 
@@ -105,7 +109,19 @@ class MessagePlan:
     collect: Callable[[Call], Any]
     encode: Callable[[Any, Stamp, bytes], Envelope]
     read_id: Read | None
+    careful: bool
     transactional: bool
+
+    def make(self, call: Call) -> Message:
+        """Build the message.
+
+        Raises:
+            Refusal: a field was not found, its source raised, or a value does not fit.
+        """
+        made: object = None
+        with suppress(Exception):  # whatever it was, building place by place meets it again, and says so
+            made = self.collect(call)
+        return made if isinstance(made, self.model) else self.build(call)[0]
 
     def build(self, call: Call) -> tuple[Message, dict[str, str]]:
         """Build the message place by place, and tell where each field came from.
@@ -212,6 +228,7 @@ def compile_message(
         collect=collect,
         encode=encode,
         read_id=None if message_id is None else compiler.message_id(message_id),
+        careful=message_id is not None or (bound.model.__pydantic_complete__ and asks_for_more(bound.model)),
         transactional=moment is Moment.SUCCESS if transactional is None else transactional,
     )
 
@@ -363,6 +380,8 @@ def _late_encoder(model: type[Message]) -> Encode:
     """Return the serialisation of a class that is complete only at its first message."""
 
     def encode(message: Message, stamp: Stamp, end: bytes) -> Envelope:
+        if asks_for_more(model):
+            raise LookupError(model)  # what the careful way is for
         return encoder_of(model)(message, stamp, end)
 
     return encode

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_state_path
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from instrument.loopback import is_loopback
+from instrument.privacy.marks import Policy
+
+_SHORTEST_KEY = 16
 
 
 class Settings(BaseSettings):
@@ -82,6 +85,10 @@ class Settings(BaseSettings):
     """The base address of the OAuth server."""
     oauth_scope: str = "tracking_api:write"
     """The scope of the token."""
+    pii_key: str | None = Field(default=None, repr=False)
+    """The key of the hashes of personal data, of 16 characters or more."""
+    pii: Mapping[str, Policy | Mapping[str, Policy]] = Field(default_factory=dict[str, Policy])
+    """What becomes of personal data: by category; and by the name of a destination, by category for it alone."""
 
     @field_validator("write_key")
     @classmethod
@@ -94,6 +101,24 @@ class Settings(BaseSettings):
         if not is_loopback(host):
             raise ValueError("the debugger is on this machine: 127.0.0.1, ::1 or localhost")
         return host
+
+    @field_validator("pii_key")
+    @classmethod
+    def _no_short_key(cls, key: str | None) -> str | None:
+        key = (key or "").strip() or None
+        if key is not None and len(key) < _SHORTEST_KEY:
+            raise ValueError(f"a key has {_SHORTEST_KEY} characters or more")
+        return key
+
+    @field_validator("pii")
+    @classmethod
+    def _no_hash_without_key(
+        cls, pii: Mapping[str, Policy | Mapping[str, Policy]], info: ValidationInfo
+    ) -> Mapping[str, Policy | Mapping[str, Policy]]:
+        used = [each for value in pii.values() for each in ([value] if isinstance(value, str) else value.values())]
+        if "hash" in used and info.data.get("pii_key") is None:
+            raise ValueError("the policy `hash` needs a key: set pii_key, or INSTRUMENT_PII_KEY")
+        return pii
 
     @field_validator("destinations")
     @classmethod

@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 
 from instrument import Client, Envelope, MemoryDestination, Scope, Track, Unavailable, __version__
 from instrument.cli.app import app
-from instrument.client import source_directory
 from instrument.delivery.dead_letters import DeadLetters
+from instrument.routes import source_directory
 from instrument.settings import Settings
 from instrument.testing.collector import Collector
 from tests.delivery.envelopes import envelope, envelopes

@@ -47,6 +47,8 @@ DEFAULTS: dict[str, Any] = {
     "oauth_key_id": None,
     "oauth_auth_server": "https://oauth2.segment.io",
     "oauth_scope": "tracking_api:write",
+    "pii_key": None,
+    "pii": {},
 }
 
 
@@ -79,6 +81,13 @@ def test_every_setting_has_its_default() -> None:
         ("INSTRUMENT_OAUTH_KEY_ID", "kid", "oauth_key_id", "kid"),
         ("INSTRUMENT_OAUTH_AUTH_SERVER", "https://oauth2.eu", "oauth_auth_server", "https://oauth2.eu"),
         ("INSTRUMENT_OAUTH_SCOPE", "all", "oauth_scope", "all"),
+        ("INSTRUMENT_PII_KEY", "sixteen or more characters", "pii_key", "sixteen or more characters"),
+        (
+            "INSTRUMENT_PII",
+            '{"email": "mask", "audit": {"*": "keep"}}',
+            "pii",
+            {"email": "mask", "audit": {"*": "keep"}},
+        ),
     ],
 )
 def test_each_is_an_environment_variable(

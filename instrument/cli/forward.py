@@ -12,11 +12,11 @@ import typer
 
 from instrument.cli import text
 from instrument.cli.options import AsJson, Host, SpoolDir, To, WriteKey, only_destination, settings_of
-from instrument.client import source_directory
 from instrument.delivery.attempts import GaveUp, Patience
 from instrument.delivery.dead_letters import DeadLetters
 from instrument.delivery.forward import DEFAULT_CONSUMER, Forwarder
 from instrument.delivery.jetstream import DEFAULT_SERVER, DEFAULT_STREAM
+from instrument.routes import source_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from instrument.client import destinations_of, source_directory
 from instrument.delivery.destinations.jsonl import JsonLinesDestination
 from instrument.delivery.destinations.stdout import StdoutDestination
+from instrument.routes import destinations_of, source_directory
 from instrument.settings import Settings
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import is_dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
@@ -22,16 +22,20 @@ from pydantic_core import SchemaSerializer, SchemaValidator, from_json, to_json
 
 from instrument.core_schemas import (
     INT_RANGE,
+    check_marks,
     custom_serialized,
     field_schema,
     fields_alone,
     has_own_output,
+    holds_marks,
     may_warn,
     open_fields,
 )
 from instrument.delivery.numbers import UnknownError, finite_check
 from instrument.errors import Reason, Refusal
 from instrument.messages import Message, declaration_of
+from instrument.privacy.marks import mark_of
+from instrument.privacy.redaction import DROPPED, HIDDEN_MARK, REFUSING, UNCONFIGURED, is_dropped, pruned
 from instrument.version import LIBRARY, VERSION
 
 if TYPE_CHECKING:
@@ -41,6 +45,8 @@ if TYPE_CHECKING:
 
     from instrument.delivery.numbers import Check
     from instrument.messages import Declaration, SegmentTrack
+    from instrument.privacy.marks import Redactor
+    from instrument.privacy.redaction import Redaction
     from instrument.stamps import Stamp
 
 T = TypeVar("T")
@@ -86,6 +92,25 @@ class Envelope(NamedTuple):
         return "" if match is None or match[2] is None else str(from_json(match[2]))
 
 
+class Variants(Envelope):
+    """A message as destinations with different privacy policies get it.
+
+    By itself it holds what all of them may see: so does whoever takes it for any other envelope.
+
+    Attributes:
+        each: one envelope for each policy, in the order of the policies.
+    """
+
+    each: tuple[Envelope, ...]
+
+    @classmethod
+    def of(cls, strictest: Envelope, each: tuple[Envelope, ...]) -> Envelope:
+        """Put envelopes of one message together."""
+        whole = cls(*strictest)
+        whole.each = each
+        return whole
+
+
 def tail(context: Mapping[str, Any] | None, integrations: Mapping[str, Any] | None) -> bytes:
     """Serialise what an envelope ends with: its context, with the library's name, and its integrations.
 
@@ -127,12 +152,14 @@ _encoders: dict[type, Encode] = {}
 def encoder_of(model: type[Message]) -> Encode:
     """Return the serialisation of a message class, compiled at its first use.
 
+    Marked values have the policy of their mark; what would be hashed is left out.
+
     Raises:
-        DeclarationError: the class is abstract.
+        DeclarationError: the class is abstract, or hides a mark of personal data.
     """
     encode = _encoders.get(model)
     if encode is None:
-        encode = _encoders[model] = _compile(model)
+        encode = _encoders[model] = compile_encoder(model, UNCONFIGURED)
     return encode
 
 
@@ -142,7 +169,8 @@ def plain_codec(model: type[Message]) -> PlainCodec | None:
     What comes out is what `encoder_of` gives for the message itself.
 
     Returns:
-        Both functions; `None` where a message is more than its fields, or the class is not complete yet.
+        Both functions; `None` where a message is more than its fields, one of them is marked as personal data, or the
+        class is not complete yet.
 
     Raises:
         DeclarationError: the class is abstract.
@@ -162,12 +190,31 @@ def plain_codec(model: type[Message]) -> PlainCodec | None:
     return PlainCodec(SchemaValidator(schema).validate_python, encode)
 
 
-def _compile(model: type[Message]) -> Encode:
-    declaration = declaration_of(model)
+@cache
+def holds_personal_data(model: type[Message]) -> bool:
+    """Whether anything in a message class is marked as personal data.
+
+    Raises:
+        DeclarationError: a mark is hidden by a serializer.
+    """
     model.model_rebuild()
+    schema = model.__pydantic_core_schema__
+    check_marks(schema)
+    return holds_marks(schema)
+
+
+def compile_encoder(model: type[Message], redaction: Redaction) -> Encode:
+    """Compile the serialisation of a message class under policies for personal data.
+
+    Raises:
+        DeclarationError: the class is abstract, or hides a mark of personal data.
+    """
+    declaration = declaration_of(model)
+    if holds_personal_data(model):
+        return _redacting(model, declaration, redaction)
     serializer = model.__pydantic_serializer__
     payload_of = partial(serializer.to_json, by_alias=True, exclude=set(declaration.ids), warnings=False)
-    checks, loose = tuple(_checks(model, declaration)), _is_loose(model)
+    checks, loose = tuple(_checks(model, declaration, REFUSING)), _is_loose(model)
 
     def checked_payload_of(message: Message) -> bytes:
         for field, check in checks:
@@ -177,6 +224,37 @@ def _compile(model: type[Message]) -> Encode:
         return payload
 
     return _assembler(model, checked_payload_of if loose else payload_of, attrgetter, serializer.to_python)
+
+
+def _redacting(model: type[Message], declaration: Declaration, redaction: Redaction) -> Encode:
+    serializer, ids_only = model.__pydantic_serializer__, redaction.of_ids
+    left_out = {*declaration.ids, *_dropped_fields(model, redaction)}
+    payload_of = partial(serializer.to_json, by_alias=True, exclude=left_out, warnings=False, context=redaction)
+    checks, shown = tuple(_checks(model, declaration, redaction)), declaration.name or declaration.spec.type
+
+    def redacted_payload_of(message: Message) -> bytes:
+        for field, check in checks:
+            check(getattr(message, field))
+        payload = payload_of(message)
+        if DROPPED in payload:
+            payload = pruned(payload)
+        check_numbers(payload)
+        return payload
+
+    def redacted_ids(message: Message, **options: Any) -> dict[str, Any]:
+        ids: dict[str, Any] = serializer.to_python(message, context=ids_only, **options)
+        for name, value in ids.items():
+            if is_dropped(value):
+                raise Refusal(Reason.NO_IDENTITY, f"{shown}: its {name} is to be hashed, and there is no pii_key")
+        return ids
+
+    return _assembler(model, redacted_payload_of, attrgetter, redacted_ids)
+
+
+def _dropped_fields(model: type[Message], redaction: Redaction) -> set[str]:
+    """Name the fields that need not be serialised at all."""
+    marks = {name: mark_of(field) for name, field in model.model_fields.items()}
+    return {name for name, mark in marks.items() if mark is not None and redaction.policy_of(mark) == "drop"}
 
 
 def _assembler(
@@ -237,7 +315,7 @@ def _template(declaration: Declaration, ids: bytes) -> bytes:
     return head.replace(b"%", b"%%") + ids + payload + _TEMPLATE_END
 
 
-def _checks(model: type[Message], declaration: Declaration) -> Iterator[tuple[str, Check]]:
+def _checks(model: type[Message], declaration: Declaration, redactor: Redactor) -> Iterator[tuple[str, Check]]:
     """Compile the checks of the fields that may hold what pydantic has not checked down to the leaf."""
     schema = model.__pydantic_core_schema__
     opened = open_fields(schema)
@@ -245,16 +323,16 @@ def _checks(model: type[Message], declaration: Declaration) -> Iterator[tuple[st
         if name in declaration.ids or not (opened is None or name in opened):
             continue
         if opened is None or not custom_serialized(schema, name):
-            check = _check_of(field_schema(schema, name), name)
+            check = _check_of(field_schema(schema, name), name, redactor)
             if check is not None:
                 yield name, check
 
 
-def _check_of(schema: CoreSchema | None, field: str) -> Check | None:
+def _check_of(schema: CoreSchema | None, field: str, redactor: Redactor) -> Check | None:
     if schema is not None:
         with suppress(UnknownError):
             return finite_check(schema, field)
-    return partial(check_jsonable, field=field)
+    return partial(check_jsonable, field=field, redactor=redactor)
 
 
 def _is_loose(model: type[Message]) -> bool:
@@ -294,7 +372,7 @@ def _compile_ids(
 
 
 def _is_plain(model: type[Message], name: str) -> bool:
-    """Whether an integer or a text in a field is sent as it is."""
+    """Whether an integer or a text in a field is sent as it is; a mark of personal data is a serializer too."""
     return not custom_serialized(model.__pydantic_core_schema__, name)
 
 
@@ -356,12 +434,13 @@ def check_numbers(payload: bytes) -> None:
         json.loads(payload, parse_int=_check_int, parse_constant=_refuse_constant)
 
 
-def check_jsonable(value: object, field: str) -> None:
+def check_jsonable(value: object, field: str, redactor: Redactor = REFUSING) -> None:
     """Check that a value of any type has a JSON form that loses nothing.
 
     Args:
         value: the value.
         field: the field that holds it, for the message.
+        redactor: what decides about marked values in it; by default they are not expected, and refused.
 
     Raises:
         Refusal: it holds bytes, NaN, an infinity, a key that is no text, a circle, too deep a nesting, or more
@@ -376,7 +455,7 @@ def check_jsonable(value: object, field: str) -> None:
             raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: circular, or nested more than {_MOST_DEPTH} deep")
         # Counted, since parts that are shared unfold to many more values than there are objects.
         in_model = in_model or isinstance(value, BaseModel)
-        parts = [(part, depth + 1, in_model) for part in islice(_parts(value, field), room + 1)]
+        parts = [(part, depth + 1, in_model) for part in islice(_parts(value, field, redactor), room + 1)]
         room -= len(parts)
         if room < 0:
             raise Refusal(
@@ -395,7 +474,7 @@ def _check_leaf(value: object, field: str, *, in_model: bool) -> None:
         raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: a number is not finite, which JSON cannot say")
 
 
-def _parts(value: Any, field: str) -> Iterable[object]:
+def _parts(value: Any, field: str, redactor: Redactor) -> Iterable[object]:
     # Typed before they are told apart: what `isinstance` tells leaves the types of the parts unknown.
     mapping: Mapping[object, object] = value
     several: Iterable[object] = value
@@ -406,7 +485,7 @@ def _parts(value: Any, field: str) -> Iterable[object]:
     if isinstance(value, (list, tuple, set, frozenset)):
         return several
     if isinstance(value, BaseModel):
-        return (_said(lambda: value.model_dump(warnings=False), field),)
+        return (_said(lambda: value.model_dump(warnings=False, context=redactor), field),)
     if is_dataclass(value) and not isinstance(value, type):
         return [getattr(value, each.name) for each in dataclass_fields(value)]
     return ()
@@ -469,6 +548,7 @@ def _why(error: Exception) -> str:
 
 
 _WHY = {
+    HIDDEN_MARK: f"it holds {HIDDEN_MARK}; name the model in the annotation",
     "surrogates": "a text has a lone surrogate, which UTF-8 cannot say",
     "Circular": "it is circular",
     "depth": "it is nested too deep",

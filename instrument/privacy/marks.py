@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from inspect import isclass
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
@@ -22,19 +21,23 @@ if TYPE_CHECKING:
     from pydantic_core.core_schema import SerializationInfo, SerializerFunctionWrapHandler
 
 Policy = Literal["drop", "mask", "hash", "keep"]
-"""What becomes of a value: it is left out, replaced by `***`, by a keyed hash of it, or sent as it is."""
+"""What becomes of a value: it is left out, replaced by `***`, by a keyed hash of it, or sent as it is.
 
+From what leaves least of it to what leaves all."""
+
+_MARK = "__pii__"
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 
 
-class Redactor(ABC):
+class Redactor:
     """What decides what becomes of a marked value; given to pydantic's serialisation as its context."""
 
+    # No abstract class, of which `isinstance` takes longer than the rest of a redaction.
     __slots__ = ()
 
-    @abstractmethod
     def redacted(self, mark: PII, value: Any, serialize: SerializerFunctionWrapHandler) -> Any:
         """Return what is sent instead of a value."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,14 @@ class PII:
             redactor: object = info.context
             return redactor.redacted(self, value, plainly) if isinstance(redactor, Redactor) else plainly(value)
 
-        serialize.__pii__ = self  # type: ignore[attr-defined]
+        setattr(serialize, _MARK, self)
         serialization = wrap_serializer_function_ser_schema(serialize, info_arg=True, schema=schema)
         return cast("CoreSchema", {**schema, "serialization": serialization})
+
+
+def mark_of_serialization(serialization: Mapping[str, Any]) -> PII | None:
+    """Return the mark whose serialisation that of a core schema is."""
+    return getattr(serialization.get("function"), _MARK, None)
 
 
 def mark_of(field: FieldInfo) -> PII | None:
@@ -111,6 +119,12 @@ def marks_of(model: type[BaseModel]) -> Mapping[tuple[str, ...], PII]:
     {('members', 'email'): PII(category='email', policy='drop')}
     """
     return dict(_marks(model, ()))
+
+
+def marks_on(field: FieldInfo) -> list[PII]:
+    """Return the marks of a field and of the items in it, though not those of the models in it."""
+    own = mark_of(field)
+    return ([] if own is None else [own]) + [each for _, each in _marks_within(field.annotation, None)]
 
 
 def shown(model: type[BaseModel], fields: Iterable[tuple[str | None, Any]]) -> Iterator[tuple[str | None, Any]]:
@@ -143,9 +157,10 @@ def _marks(model: type[BaseModel], around: tuple[type[BaseModel], ...]) -> Itera
             yield (name, *path), inner
 
 
-def _marks_within(annotation: Any, around: tuple[type[BaseModel], ...]) -> Iterator[tuple[tuple[str, ...], PII]]:
+def _marks_within(annotation: Any, around: tuple[type[BaseModel], ...] | None) -> Iterator[tuple[tuple[str, ...], PII]]:
     if isclass(annotation) and issubclass(annotation, BaseModel):
-        yield from _marks(annotation, around)
+        if around is not None:
+            yield from _marks(annotation, around)
         return
     if isinstance(annotation, TypeAliasType):
         annotation = annotation.__value__

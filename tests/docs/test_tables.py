@@ -116,6 +116,8 @@ def _another(value: object, field: str) -> str:
         "debug_host": "::1",
         "enabled": "true",
         "durability": "memory",
+        "pii_key": "another key of the tests",
+        "pii": '{"email": "mask"}',
     }
     if field in special:
         return special[field]
