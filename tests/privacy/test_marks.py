@@ -11,8 +11,9 @@ from instrument import PII, DeclarationError, Identify, Scope
 from instrument.privacy.marks import mark_of, marks_of
 
 
-class MarkedUser(Scope):
-    user_id: Annotated[int, PII("user", policy="hash")]
+class MarkedOwner(Scope):
+    user_id: int
+    marked_owner: Annotated[int, PII("owner", policy="hash")]
 
 
 class MarkedAddress(BaseModel):
@@ -26,7 +27,7 @@ class MarkedPerson(BaseModel):
     parent: MarkedPerson | None = None
 
 
-class MarkedAccountOpened(Identify, MarkedUser):
+class MarkedAccountOpened(Identify, MarkedOwner):
     emails: list[Annotated[str, PII("email", policy="hash")]]
     people: dict[str, MarkedPerson]
     plan: str
@@ -39,7 +40,7 @@ class MarkedAccountOpened(Identify, MarkedUser):
 
 def test_marks_are_found_in_scopes_lists_mappings_nested_models_and_computed_fields() -> None:
     assert marks_of(MarkedAccountOpened) == {
-        ("user_id",): PII("user", "hash"),
+        ("marked_owner",): PII("owner", "hash"),
         ("emails",): PII("email", "hash"),
         ("people", "name"): PII("name", "mask"),
         ("people", "addresses", "street"): PII("address", "drop"),
@@ -54,11 +55,12 @@ def test_the_mark_of_a_field_itself_can_be_read() -> None:
 
 def test_a_repr_shows_categories_in_place_of_values() -> None:
     message = MarkedAccountOpened(
-        user_id=7, emails=["ada@example.com"], people={"a": MarkedPerson(name="Ada")}, plan="free"
+        user_id=7, marked_owner=8, emails=["ada@example.com"], people={"a": MarkedPerson(name="Ada")}, plan="free"
     )
 
     assert repr(message) == (
-        "MarkedAccountOpened(user_id=<user>, emails=<email>, people=<name, address>, plan='free', first_email=<email>)"
+        "MarkedAccountOpened(user_id=7, marked_owner=<owner>, emails=<email>, people=<name, address>, plan='free', "
+        "first_email=<email>)"
     )
     assert "Ada" not in str(message)
     assert "ada@example.com" not in f"{message}"

@@ -29,10 +29,6 @@ class RedactedUser(Scope):
     user_id: int
 
 
-class HashedUser(Scope):
-    user_id: Annotated[int, PII("user", policy="hash")]
-
-
 class RedactedPerson(BaseModel):
     email: Annotated[str, PII("email")]
     age: int
@@ -63,7 +59,8 @@ class RedactedNested(Track, RedactedUser):
     either: RedactedPerson | int
 
 
-class RedactedIdentity(Track, HashedUser):
+class RedactedIdentity(Track):
+    user_id: Annotated[int, PII("user", policy="hash")]
     count: int
 
 
