@@ -22,13 +22,16 @@ from instrument.cli.plan_options import (
     project_of,
     read_plan,
 )
+from instrument.plan.exports.code_links import CodeLinks
+from instrument.plan.exports.files import write, write_all
+from instrument.plan.exports.forms import Form, exported, exported_files
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     from instrument.plan.check import PlanChecker
-    from instrument.plan.model import PlannedMessage
+    from instrument.plan.model import Plan, PlannedMessage
     from instrument.plan.violations import Violation
 
 app = typer.Typer(help="Look at the tracking plan, which is what the classes declare.")
@@ -98,6 +101,75 @@ def check(
         text.say(f"{text.counted(lines, 'line')}, {wrong} of them with violations of the plan.")
     if found:
         raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    form: Annotated[Form, typer.Option("--format", help="As what.")],
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The file, written only if it changes; with json-schema also a directory, for one file a message. "
+            "By default standard output.",
+            show_default=False,
+        ),
+    ] = None,
+    only_check: Annotated[
+        bool, typer.Option("--check", help="Write nothing, and exit with 1 if the file is not as it would be.")
+    ] = False,
+    source_url: Annotated[
+        str | None,
+        typer.Option(
+            "--source-url",
+            help="Where pages link to: an address with {file} and {line}. By default the files beside the page.",
+            show_default=False,
+        ),
+    ] = None,
+    plan_file: PlanFile = None,
+    packages: Packages = None,
+    exclude: Exclude = None,
+    directory: ProjectDir = Path(),
+    name: Annotated[str | None, typer.Option("--name", help="What the plan is called.", show_default=False)] = None,
+) -> None:
+    """Write the plan as what others read. The same plan gives the same bytes, wherever it is made."""
+    project = project_of(packages, exclude, directory, name) if plan_file is None else None
+    links = _links(source_url, output, directory if project is None else project.root)
+    plan = read_plan(cast("Path", plan_file)) if project is None else collected(project)
+    with extra_installed():
+        texts = _texts(plan, form, links, output)
+    if output is None:
+        sys.stdout.buffer.write(texts[""].encode())
+        return
+    try:
+        changed = _write(output, texts, dry=only_check)
+    except OSError as error:
+        raise typer.BadParameter(f"{error.filename or output} cannot be written: {error.strerror}") from None
+    for each in changed:
+        text.say(f"{each} {'is not as the plan is' if only_check else 'written'}")
+    if changed and only_check:
+        raise typer.Exit(1)
+
+
+def _links(source_url: str | None, output: Path | None, root: Path) -> CodeLinks:
+    try:
+        return CodeLinks.beside(output, root) if source_url is None else CodeLinks(source_url)
+    except ValueError as error:
+        raise typer.BadParameter(f"--source-url: {error}") from None
+
+
+def _texts(plan: Plan, form: Form, links: CodeLinks, output: Path | None) -> Mapping[str, str]:
+    """Return what is to be written: by name below a directory, or one text without a name."""
+    several = output is not None and form is Form.JSON_SCHEMA and (output.is_dir() or not output.suffix)
+    return exported_files(plan) if several else {"": exported(plan, form, links)}
+
+
+def _write(output: Path, texts: Mapping[str, str], *, dry: bool) -> Sequence[Path]:
+    if "" not in texts:
+        return write_all(output, texts, dry=dry)
+    return [output] if write(output, texts[""], dry=dry) else []
 
 
 def _rows(message: PlannedMessage) -> Iterator[list[object]]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+Deprecation = str | bool
+"""What to use instead, or `True` where nothing is said."""
+
 _SPEC_KEYS = frozenset({"type", "items", "$ref", "anyOf", "oneOf", "allOf", "properties", "prefixItems"})
 _NO_CONSTRAINTS = _SPEC_KEYS | {"title", "description", "default", "examples", "deprecated", "additionalProperties"}
 
@@ -74,7 +77,7 @@ class PlannedField(_Part):
     required: bool = True
     """Whether a message cannot be made without it."""
     description: str = ""
-    deprecated: str | bool = False
+    deprecated: Deprecation = False
     """What to use instead, or `True` where nothing is said."""
     pii: tuple[PersonalData, ...] = ()
     """The personal data that it is, or that is in it."""
@@ -118,7 +121,7 @@ class PlannedMessage(_Part):
     doc: str = ""
     """The docstring, without its line `Owner: …`."""
     owner: str | None = None
-    deprecated: str | bool = False
+    deprecated: Deprecation = False
     """What to send instead, or `True` where nothing is said."""
     category: str | None = None
     """The category of a page or screen."""

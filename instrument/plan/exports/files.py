@@ -1,0 +1,74 @@
+"""Files that are written only where they change, so that their times tell when they did."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MADE = b'"x-instrument-class"'
+
+
+def write(file: Path, text: str, *, dry: bool = False) -> bool:
+    """Write a file unless it has this text already; whole or not at all.
+
+    Args:
+        file: the file; directories are made.
+        text: what is to be in it.
+        dry: only tell.
+
+    Returns:
+        Whether it changes.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    content = text.encode()
+    with suppress(FileNotFoundError):
+        if file.read_bytes() == content:
+            return False
+    if not dry:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _replace(file, content)
+    return True
+
+
+def write_all(directory: Path, texts: Mapping[str, str], *, dry: bool = False) -> list[Path]:
+    """Write files into a directory, and remove those that an earlier plan has left there.
+
+    Returns:
+        The files that change.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    changed = [directory / name for name, text in texts.items() if write(directory / name, text, dry=dry)]
+    left = [each for each in sorted(directory.glob("*.json")) if each.name not in texts and _MADE in each.read_bytes()]
+    for each in () if dry else left:
+        each.unlink()
+    return changed + left
+
+
+def _replace(file: Path, content: bytes) -> None:
+    # Beside it, since only within one file system a file can take the place of another at once.
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    beside = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        beside.chmod(file.stat().st_mode if file.exists() else 0o666 & ~_umask())
+        beside.replace(file)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
