@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test lint types layers pytest demo bench faults clean
+.PHONY: test lint types layers pytest demo plan bench faults clean
 
 test: lint types layers pytest
 
@@ -23,6 +23,11 @@ pytest: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m examples.porter.demo
+
+plan: $(VENV)/.installed
+	$(BIN)/instrument plan export --format plan -o docs/porter-plan.json
+	$(BIN)/instrument plan export --format markdown -o docs/porter-plan.md
+	$(BIN)/instrument plan export --format html -o docs/porter-plan.html
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks

@@ -148,7 +148,7 @@ def export(
     except OSError as error:
         raise typer.BadParameter(f"{error.filename or output} cannot be written: {error.strerror}") from None
     for each in changed:
-        text.say(f"{each} {'is not as the plan is' if only_check else 'written'}")
+        text.say(f"{each} {'is not as the plan is' if only_check else 'written' if each.exists() else 'removed'}")
     if changed and only_check:
         raise typer.Exit(1)
 

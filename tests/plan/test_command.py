@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from instrument.cli.app import app
 from instrument.plan.collect import collect
+from instrument.plan.exports.forms import Form
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,6 +173,82 @@ def test_what_is_no_plan_file_is_told(tmp_path: Path, content: str, problem: str
     result = run("check", "-", "--plan", str(plan), given="")
     assert result.exit_code == 2
     assert problem in " ".join(result.stderr.replace("│", "").split())
+
+
+@pytest.mark.parametrize("form", list(Form))
+def test_a_plan_is_exported_to_a_file_only_if_it_changes(project: Project, tmp_path: Path, form: Form) -> None:
+    file = tmp_path / "docs" / "plan.txt"
+    first = run("export", "--format", form.value, "-o", str(file))
+    assert (first.exit_code, _joined(first.stdout)) == (0, f"{file} written")
+    before = file.stat().st_mtime_ns, file.read_bytes()
+    again = run("export", "--format", form.value, "-o", str(file))
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert (file.stat().st_mtime_ns, file.read_bytes()) == before
+    assert sorted(file.parent.iterdir()) == [file]
+
+
+def test_what_is_exported_to_standard_output_is_what_is_in_the_file(project: Project, tmp_path: Path) -> None:
+    run("export", "--format", "csv", "-o", "plan.csv")
+    assert run("export", "--format", "csv").stdout_bytes == tmp_path.joinpath("plan.csv").read_bytes()
+
+
+def test_a_plan_file_gives_the_same_exports_as_the_code_but_for_lines(project: Project, tmp_path: Path) -> None:
+    run("export", "--format", "plan", "-o", "plan.json")
+    for form in (Form.PLAN, Form.JSON_SCHEMA, Form.PROTOCOLS, Form.MARKDOWN, Form.CSV, Form.TYPESCRIPT):
+        of_code = run("export", "--format", form.value).stdout
+        assert run("export", "--format", form.value, "--plan", "plan.json").stdout == of_code
+
+
+def test_a_stale_file_is_told_and_left_alone(project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    run("export", "--format", "plan", "-o", "plan.json")
+    assert run("export", "--format", "plan", "-o", "plan.json", "--check").exit_code == 0
+    file.write_text("{}", encoding="utf-8")
+    result = run("export", "--format", "plan", "-o", "plan.json", "--check")
+    assert (result.exit_code, result.stdout) == (1, "plan.json is not as the plan is\n")
+    assert file.read_text(encoding="utf-8") == "{}"
+
+
+def test_a_directory_gets_one_file_a_message_and_loses_those_of_messages_that_are_gone(
+    project: Project, tmp_path: Path
+) -> None:
+    schemas = tmp_path / "schemas"
+    run("export", "--format", "json-schema", "-o", "schemas")
+    gone = schemas / "track-gone.json"
+    gone.write_bytes(schemas.joinpath("track-invoice-paid.json").read_bytes())
+    schemas.joinpath("other.json").write_text("{}", encoding="utf-8")
+    result = run("export", "--format", "json-schema", "-o", "schemas")
+    assert result.stdout == "schemas/track-gone.json removed\n"
+    assert sorted(each.name for each in schemas.iterdir()) == [
+        "other.json",
+        "track-invoice-lost.json",
+        "track-invoice-paid.json",
+    ]
+
+
+def test_a_file_that_cannot_be_written_is_told(project: Project, tmp_path: Path) -> None:
+    tmp_path.joinpath("file").touch()
+    result = run("export", "--format", "plan", "-o", "file/plan.json")
+    assert result.exit_code == 2
+    assert "cannot be written" in result.stderr
+
+
+def test_a_source_address_that_is_none_is_told(project: Project) -> None:
+    result = run("export", "--format", "html", "--source-url", "javascript:{file}")
+    assert result.exit_code == 2
+    assert "--source-url" in result.stderr
+
+
+def test_pages_link_to_where_the_source_can_be_read(project: Project) -> None:
+    url = "https://git.example/{file}#L{line}"
+    assert (
+        'href="https://git.example/shop/events.py#L12"' in run("export", "--format", "html", "--source-url", url).stdout
+    )
+    assert "(https://git.example/shop/events.py)" in run("export", "--format", "markdown", "--source-url", url).stdout
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.split())
 
 
 def test_a_file_of_events_that_is_not_there_is_told(project: Project) -> None:

@@ -254,7 +254,7 @@ def test_nothing_of_the_plan_is_markup_in_markdown(text: str) -> None:
     from markdown_it import MarkdownIt
 
     def kinds(plan: Plan) -> list[str]:
-        tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(made(Form.MARKDOWN, plan))
+        tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(made(Form.MARKDOWN, plan))
         inner = [inline.type for token in tokens for inline in token.children or ()]
         return [token.type for token in tokens] + [each for each in inner if each not in ("text", "text_special")]
 
