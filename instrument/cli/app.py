@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli import dead_letters, debug, flush, forward, plan, spool
+from instrument.cli import dead_letters, debug, flush, forget, forward, plan, spool
 from instrument.cli.logs import log_to_stderr
 from instrument.version import VERSION
 
@@ -22,6 +22,7 @@ app.add_typer(spool.app, name="spool")
 app.add_typer(plan.app, name="plan")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command(name="flush")(flush.flush)
+app.command(name="forget")(forget.forget)
 app.command(name="forward")(forward.forward)
 app.command(name="debug")(debug.debug)
 

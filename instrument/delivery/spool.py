@@ -229,7 +229,7 @@ class Spool:
         Raises:
             SpoolError: nothing was committed.
         """
-        rows = list(_rows(stretch))
+        rows = list(rows_of(stretch))
         with self._guard.lock, self._errors:
             again = self._appending or stretch.first <= self.last
             self._appending = True
@@ -250,7 +250,7 @@ class Spool:
             SpoolError: nothing was committed.
         """
         with self._guard.lock, self._errors, _Transaction(self._connection):
-            self._insert(list(_rows(stretch)))
+            self._insert(list(rows_of(stretch)))
         self.last = max(self.last, stretch.last)
 
     def _insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -441,7 +441,8 @@ def stretch_of(row: Sequence[Any]) -> Stretch | None:
     return Stretch(first, at, envelopes, len(bodies) - len(lines) + 1)
 
 
-def _rows(stretch: Stretch) -> Iterator[tuple[Any, ...]]:
+def rows_of(stretch: Stretch) -> Iterator[tuple[Any, ...]]:
+    """Make the rows of a stretch."""
     envelopes = stretch.envelopes
     count = max(1, _ROW_BYTES * len(envelopes) // (stretch.size + 37 * len(envelopes)))
     for start in range(0, len(envelopes), count):

@@ -153,7 +153,10 @@ def strictest(redactions: Sequence[Redaction], marks: Iterable[PII]) -> Redactio
     """Return what leaves of marked values no more than each of several redactions does."""
     policies: dict[str, Policy] = {}
     for mark in marks:
-        found = [policies.get(mark.category, POLICIES[-1]), *(each.policy_of(mark) for each in redactions)]
+        found: list[Policy] = [
+            policies.get(mark.category, POLICIES[-1]),
+            *(each.policy_of(mark) for each in redactions),
+        ]
         policies[mark.category] = min(found, key=POLICIES.index)
     return redactions[0].with_policies(policies)
 
