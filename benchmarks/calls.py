@@ -7,7 +7,7 @@ import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter_ns, thread_time_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import wrapt
 from segment.analytics.client import Client as SegmentClient
@@ -17,6 +17,7 @@ from benchmarks.measuring import interleaved, seconds_a_call
 from benchmarks.table import Bar, Result
 from instrument import Client, request_scope
 from instrument.delivery.destination import Limits
+from instrument.delivery.intake import Intake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from benchmarks.contents import Content, Handler
     from benchmarks.measuring import Samples
     from instrument import Envelope, Message, SegmentTrack
+    from instrument.delivery.intake import Receiver
 
 MICRO = 1e6
 
@@ -49,6 +51,27 @@ class IdleTransport:
     def close(self, timeout: float) -> bool:  # noqa: ARG002
         """Do nothing."""
         return True
+
+
+class IdleQueue(IdleTransport):
+    """Queues as the client does in production, with nobody who consumes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin with an empty queue."""
+        # Never started, so that it has no thread; and so never asks who receives.
+        self._intake = Intake(None, cast("Receiver", None), each=False, max_bytes=4 << 30)
+
+    def put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:  # noqa: ARG002
+        """Queue an envelope."""
+        self._intake.put(envelope)
+
+    def take(self, envelope: Envelope) -> None:
+        """Queue an envelope."""
+        self._intake.put(envelope)
 
 
 @dataclass(slots=True)
@@ -98,15 +121,22 @@ def added_cost(content: Content, calls: int, repetitions: int) -> list[Result]:
         stack.enter_context(request_scope(user_id=USER_ID))
         tracking = content.tracking(theirs.track)
         decorated = content.decorated(ours)
+        queue = IdleQueue()
+        queueing = content.decorated(Client(transport=queue))
         at_least = content.decorated(Client(transport=IdleTransport()))
 
         def emptied() -> Handler:
             theirs.queue.queue.clear()
             return tracking
 
+        def cleared() -> Handler:
+            queue.clear()
+            return queueing
+
         sides = {
             "bare": lambda: content.bare,
             "theirs": emptied,
+            "queueing": cleared,
             "ours": lambda: decorated,
             "at least": lambda: at_least,
         }
@@ -117,7 +147,8 @@ def added_cost(content: Content, calls: int, repetitions: int) -> list[Result]:
         return Result(what, "µs", samples.above("theirs", "bare") * MICRO, samples.above(side, "bare") * MICRO, bar)
 
     return [
-        result(content.name, cpu, "ours", Bar(0.25)),
+        result(content.name, cpu, "queueing", Bar(0.25)),
+        result("  with another thread that commits", cpu, "ours"),
         result("  with an idle transport", cpu, "at least"),
         result("  by the clock on the wall", wall, "ours"),
         result("  by the clock on the wall, with an idle transport", wall, "at least"),
