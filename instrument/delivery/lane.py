@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _LINGER = 0.05
 """Seconds that a batch may grow after its first message."""
+_AT_ONCE = 0.5
+"""The share of its limits that a batch has, from which on the next one need not grow."""
 _AFTER_A_STUMBLE = 0.5
 """Seconds until a spool that could not be read is tried again."""
 
@@ -137,37 +139,48 @@ class Lane:
     def _run(self) -> None:
         while not self._stopped.rung:
             self._work.wait()
-            self._full.wait(_LINGER)
-            self._work.mute()
-            self._full.mute()
-            self._hurry.mute()
-            while self._send_next():
-                pass
+            at_once = False
+            while True:
+                if not at_once:
+                    self._gather()
+                shares = self._send_next()
+                if not shares:
+                    break
+                at_once = max(shares) >= _AT_ONCE
         self._owner.ended(self)
 
-    def _send_next(self) -> bool:
-        """Send a batch of each spool, so that none waits for another's end; answer whether there was any."""
-        found = [self._send_of(reader) for reader in (*self.adopted, self.own)]
-        return any(found)
+    def _gather(self) -> None:
+        """Let a batch grow: many small ones cost both sides, and whoever shares the interpreter, more than one."""
+        self._full.wait(_LINGER)
+        self._work.mute()
+        self._full.mute()
+        self._hurry.mute()
 
-    def _send_of(self, reader: Reader) -> bool:
-        """Send a batch of one spool; answer whether to ask again."""
+    def _send_next(self) -> list[float]:
+        """Send a batch of each spool, so that none waits for another's end; return how full those were."""
+        shares = [self._send_of(reader) for reader in (*self.adopted, self.own)]
+        return [share for share in shares if share is not None]
+
+    def _send_of(self, reader: Reader) -> float | None:
+        """Send a batch of one spool; return which share of the limits it had, `None` if there was none."""
         if self._stopped.rung:
-            return False
+            return None
         try:
             batch = reader.next(self.destination.limits)
             if batch is None:
                 self._owner.exhausted(self, reader)
-                return False
+                return None
             self._deliver(reader, batch)
         except SpoolError as error:
             if not self._owner.unreadable(self, reader, error):
                 self._stopped.wait(_AFTER_A_STUMBLE)
-            return True
+            return 0
         except BaseException as error:  # noqa: BLE001 - the end of this thread would be the end of sending
             self._owner.failed(self, error, 1)
             self._stopped.wait(_AFTER_A_STUMBLE)
-        return True
+            return 0
+        limits = self.destination.limits
+        return max(batch.size / limits.size, len(batch.envelopes) / limits.count)
 
     def _deliver(self, reader: Reader, batch: Stretch) -> None:
         self.attempt = 0
