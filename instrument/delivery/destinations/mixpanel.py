@@ -13,13 +13,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import NAMESPACE_OID, uuid5
 
 from pydantic_core import to_json
 
 from instrument.delivery.destination import Limits, Rejected
 from instrument.delivery.destinations.http import HttpApi, HttpDestination, basic
-from instrument.delivery.destinations.spec import present, translated, unsupported
+from instrument.delivery.destinations.spec import as_uuid, present, translated, unsupported
 from instrument.version import LIBRARY
 
 if TYPE_CHECKING:
@@ -153,7 +152,7 @@ def _distinct_id(call: Call) -> str:
 
 def _insert_id(message_id: str) -> str:
     """Return a message's id, or one that is made of it, in the form that Mixpanel requires."""
-    return message_id if _INSERT_ID.fullmatch(message_id) else str(uuid5(NAMESPACE_OID, message_id))
+    return message_id if _INSERT_ID.fullmatch(message_id) else as_uuid(message_id)
 
 
 def _is_taken(response: requests.Response) -> bool:

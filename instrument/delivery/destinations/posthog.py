@@ -10,13 +10,12 @@ https://posthog.com/docs/api/capture
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import NAMESPACE_OID, UUID, uuid5
 
 from pydantic_core import to_json
 
 from instrument.delivery.destination import Limits
 from instrument.delivery.destinations.http import HttpApi, HttpDestination
-from instrument.delivery.destinations.spec import present, translated
+from instrument.delivery.destinations.spec import as_uuid, present, translated
 from instrument.version import LIBRARY, VERSION
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ class PostHogDestination(HttpDestination):
             "distinct_id": call.who,
             "properties": {**properties, **_surroundings(call)},
             "timestamp": call.time,
-            "uuid": _uuid(call.message_id),
+            "uuid": as_uuid(call.message_id),
         }
 
     def _named(self, call: Call) -> tuple[str, dict[str, Any]]:
@@ -111,11 +110,3 @@ def _surroundings(call: Call) -> dict[str, Any]:
     if not call.user_id and call.kind != "identify":
         told["$process_person_profile"] = False  # an unknown visitor is no person
     return told
-
-
-def _uuid(message_id: str) -> str:
-    """Return a message's id as the UUID that PostHog requires: itself, or one that is made of it."""
-    try:
-        return str(UUID(message_id))
-    except ValueError:
-        return str(uuid5(NAMESPACE_OID, message_id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from pydantic_core import from_json
 
@@ -116,6 +117,20 @@ def translated(batch: Sequence[Envelope], translate: Callable[[Call], T]) -> lis
         return [translate(Call.of(each)) for each in batch]
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise Rejected(f"a message cannot be read ({type(error).__name__})") from None
+
+
+def as_uuid(message_id: str) -> str:
+    """Return a message's id as the UUID that some vendors require: itself, or one that is always made of it.
+
+    >>> as_uuid("00000000-0000-7000-8000-000000000001")
+    '00000000-0000-7000-8000-000000000001'
+    >>> as_uuid("invoice 7")
+    'fcbc0dfc-411f-5039-aa3b-bd202c55ec1f'
+    """
+    try:
+        return str(UUID(message_id))
+    except ValueError:
+        return str(uuid5(NAMESPACE_OID, message_id))
 
 
 def unsupported(vendor: str, call: Call) -> Rejected:

@@ -13,6 +13,7 @@ from instrument.delivery.destinations.amplitude import AmplitudeDestination
 from instrument.delivery.destinations.mixpanel import MixpanelDestination
 from instrument.delivery.destinations.posthog import PostHogDestination
 from instrument.delivery.destinations.rudderstack import RudderStackDestination
+from instrument.delivery.destinations.snowplow import SnowplowDestination
 from tests.delivery.destinations.vendors import ParcelSent, Reply, UsersMerged, Vendor, one_of_each
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ DESTINATIONS: dict[str, Make] = {
     "mixpanel": lambda host, **options: MixpanelDestination(SECRET, host=host, **options),
     "posthog": lambda host, **options: PostHogDestination(SECRET, host=host, **options),
     "rudderstack": lambda host, **options: RudderStackDestination(SECRET, host, **options),
+    "snowplow": lambda host, **options: SnowplowDestination(host, vendor="com.acme", app_id=SECRET, **options),
 }
 
 each_destination = pytest.mark.parametrize("make", DESTINATIONS.values(), ids=DESTINATIONS)
@@ -104,9 +106,12 @@ def test_bodies_may_be_compressed(vendor: Vendor, make: Make) -> None:
 
 
 def _without_times(document: Any) -> Any:
-    return (
-        {key: value for key, value in document.items() if key != "sentAt"} if isinstance(document, dict) else document
-    )
+    """Leave out when it was sent, wherever that stands."""
+    if isinstance(document, list):
+        return [_without_times(each) for each in document]
+    if not isinstance(document, dict):
+        return document
+    return {key: _without_times(value) for key, value in document.items() if key not in ("sentAt", "stm")}
 
 
 @each_destination

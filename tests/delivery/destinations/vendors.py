@@ -103,7 +103,7 @@ class Vendor:
         if self.instead is not None:
             return self.instead
         try:
-            assert request.headers["content-type"] == "application/json"
+            assert request.headers["content-type"].partition(";")[0] == "application/json"
             reply = self._answer(request)
         except (ValidationError, AssertionError) as error:
             self.complaints.append(str(error))
