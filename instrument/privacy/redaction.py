@@ -153,11 +153,8 @@ def strictest(redactions: Sequence[Redaction], marks: Iterable[PII]) -> Redactio
     """Return what leaves of marked values no more than each of several redactions does."""
     policies: dict[str, Policy] = {}
     for mark in marks:
-        found: list[Policy] = [
-            policies.get(mark.category, POLICIES[-1]),
-            *(each.policy_of(mark) for each in redactions),
-        ]
-        policies[mark.category] = min(found, key=POLICIES.index)
+        found: list[Policy] = [each.policy_of(mark) for each in redactions]
+        policies[mark.category] = min([*found, policies.get(mark.category, "keep")], key=POLICIES.index)
     return redactions[0].with_policies(policies)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pytest
 from pydantic import BaseModel, Field, ValidationError, computed_field, field_serializer, model_serializer
 
-from instrument import PII, Client, DeclarationError, Identify, MemoryDestination, Scope, Track, configure, tracks
+from instrument import PII, Client, DeclarationError, Identify, MemoryDestination, Scope, Track, tracks
 from instrument.messages import registry
 
 if TYPE_CHECKING:
@@ -339,10 +339,10 @@ def test_a_serializer_that_would_pass_over_a_mark_is_refused_where_a_handler_is_
         tracks(Told)(lambda whole: None)
 
 
-def test_a_handler_emits_what_the_policy_leaves(tmp_path: Path, memory: MemoryDestination) -> None:
-    client = configure(destinations=[memory], spool_dir=tmp_path, pii={"email": "mask"})
+def test_a_handler_emits_what_the_policy_leaves(make: Any, memory: MemoryDestination) -> None:
+    client = make(pii={"email": "mask"})
 
-    @tracks(RedactedNested)
+    @tracks(RedactedNested, client=client)
     def handler(user_id: int, one: Any, *, several: Any, named: Any, texts: Any, either: Any) -> None: ...
 
     ada = {"email": "ada@example.com", "age": 1}
