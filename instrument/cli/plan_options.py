@@ -69,14 +69,26 @@ def collected(project: Project) -> Plan:
     Raises:
         typer.Exit: see above.
     """
-    try:
+    with plannable():
         return collect(project)
+
+
+@contextmanager
+def plannable() -> Generator[None]:
+    """End with 2 where the packages of a project cannot be imported, or make no plan, and say why.
+
+    Raises:
+        typer.Exit: see above.
+    """
+    try:
+        yield
     except ImportFailuresError as error:
         for failure in error.failures:
             text.complain(str(failure))
+        raise typer.Exit(_USAGE) from None
     except UnplannableError as error:
         text.complain(str(error))
-    raise typer.Exit(_USAGE)
+        raise typer.Exit(_USAGE) from None
 
 
 def read_plan(file: Path) -> Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from instrument.errors import InstrumentError
+from instrument.plan.lint_settings import LintSettings
 from instrument.plan.model import CodePlace
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Project:
         exclude: patterns of modules that are not imported, as of a shell.
         name: what the plan is called.
         plan_file: where a plan file is kept under version control, relative to the root; empty where none is.
+        lint: what the linter looks for.
     """
 
     root: Path
@@ -44,6 +46,7 @@ class Project:
     exclude: tuple[str, ...] = EXCLUDED
     name: str = ""
     plan_file: str = ""
+    lint: LintSettings = field(default_factory=LintSettings)
 
     @property
     def title(self) -> str:
@@ -112,6 +115,7 @@ def find_project(
         exclude=(*EXCLUDED, *table.exclude, *exclude),
         name=table.name if name is None else name,
         plan_file=table.plan,
+        lint=table.lint,
     )
 
 
@@ -124,6 +128,7 @@ class _Table(BaseModel):
     exclude: tuple[str, ...] = ()
     name: str = ""
     plan: str = ""
+    lint: LintSettings = LintSettings()
 
 
 class _Tools(BaseModel):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from instrument.plan.schemas import REF
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     Schema = Mapping[str, Any]
 
@@ -85,6 +85,54 @@ def schema_changes(old: Schema, new: Schema, definitions: Definitions) -> list[S
     ['minLength changed from 0 to 1']
     """
     return list(_Comparison(definitions).compare(old, new, ""))
+
+
+def type_text(schema: Schema, definitions: Mapping[str, Any]) -> str:
+    """Return what the values of a schema are, but for null and for constraints.
+
+    >>> type_text({"anyOf": [{"type": "array", "items": {"type": "integer"}}, {"type": "null"}]}, {})
+    'array of integer'
+    """
+    return _either(set(_type_texts(schema, definitions)))
+
+
+def _type_texts(schema: Schema, definitions: Mapping[str, Any]) -> Iterator[str]:
+    for each in _Shape.of(schema, definitions).alternatives:
+        items = each.get("items")
+        named = each.get("title") if each.get("type") == "object" else None
+        if isinstance(items, dict) and _canonical(items) != _canonical(schema):
+            yield f"{_type(each)} of {type_text(cast('Schema', items), definitions)}"
+        else:
+            yield _type(each) + (f" {named}" if named else "")
+
+
+def has_any(schema: Schema, definitions: Mapping[str, Any]) -> bool:
+    """Whether some part of what a schema describes may be anything.
+
+    >>> has_any({"type": "array", "items": {}}, {}), has_any({"type": "array", "items": {"type": "integer"}}, {})
+    (True, False)
+    """
+    return _has_any(schema, definitions, frozenset())
+
+
+def _has_any(schema: Schema, definitions: Mapping[str, Any], around: frozenset[str]) -> bool:
+    known = _canonical(schema)
+    if known in around:
+        return False
+    return any(
+        _type(each) == "anything"
+        or any(_has_any(part, definitions, around | {known}) for part in _parts(each))
+        or (each.get("type") == "object" and each.get("additionalProperties") is True)
+        for each in _Shape.of(schema, definitions).alternatives
+    )
+
+
+def _parts(schema: Schema) -> Iterator[Schema]:
+    for keyword in ("items", "additionalProperties"):
+        if isinstance(schema.get(keyword), dict):
+            yield schema[keyword]
+    yield from schema.get("prefixItems", ())
+    yield from schema.get("properties", {}).values()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +271,7 @@ def _type(schema: Schema) -> str:
     return f"{named} ({schema['format']})" if "format" in schema else str(named)
 
 
-def _either(alternatives: Mapping[str, Schema]) -> str:
+def _either(alternatives: Iterable[str]) -> str:
     return " or ".join(sorted(alternatives)) or "null"
 
 

@@ -11,5 +11,5 @@ from instrument import Identify
 class UserIdentify(Identify, UserScope):
     """A user's traits: the e-mail address, and whether the account came through GitHub."""
 
-    email: str
+    email: str  # instrument: ignore[IP401] - by which destinations know a user
     is_github: bool = Field(serialization_alias="github")
