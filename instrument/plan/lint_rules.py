@@ -68,11 +68,12 @@ def _shape(linted: Linted) -> Iterator[Finding]:
 
 def _tense(linted: Linted) -> Iterator[Finding]:
     more = frozenset(map(str.lower, linted.settings.verbs))
-    tenses = [(each, tense_of_name(each.planned.title, more)) for each in linted.tracks]
+    named = [(each, tense_of_name(each.planned.title, more)) for each in linted.tracks]
+    tenses = [(each, tense) for each, tense in named if tense is not None]
     chosen = linted.settings.tense
-    wanted = _most(tense for _, tense in tenses if tense) if chosen == "majority" else Tense(chosen)
+    wanted = _most(tense for _, tense in tenses) if chosen == "majority" else Tense(chosen)
     for each, tense in tenses:
-        if tense is not None and tense is not wanted:
+        if wanted is not None and tense is not wanted:
             yield Finding(
                 "IP102", each, f'"{each.planned.title}" is in the {tense.value} tense, not in the {wanted.value}'
             )
@@ -173,16 +174,14 @@ RULES: Final = (
 def _unlike(items: Sequence[T], name: Callable[[T], str]) -> Iterator[tuple[T, str]]:
     """Find the names that are not written in the case that most are written in."""
     possible = [(each, cases(name(each))) for each in items]
-    counts = Counter(case for _, found in possible for case in sorted(found))
-    if not counts:
-        return
-    wanted = counts.most_common(1)[0][0]
-    yield from ((each, wanted) for each, found in possible if wanted not in found)
+    wanted = _most(case for _, found in possible for case in sorted(found))
+    if wanted is not None:
+        yield from ((each, wanted) for each, found in possible if wanted not in found)
 
 
-def _most(values: Iterable[T]) -> T:
+def _most(values: Iterable[T]) -> T | None:
     """Return what there is most of; of several, the first."""
-    return Counter(values).most_common(1)[0][0]
+    return next((value for value, _ in Counter(values).most_common(1)), None)
 
 
 def _definitions(field: LintedField) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class Sources:
         if module is None or field is None:
             return owner, whole
         file = owner.__declared_at__.file
-        comments = (*module.comments_in(field.lineno, field.end_lineno or field.lineno), *whole.comments)
+        comments = (*module.comments_in(_first_line(field), field.end_lineno or field.lineno), *whole.comments)
         return owner, Located(self._project.place(file, field.lineno, module=owner.__module__), comments)
 
     def comments(self) -> Iterator[tuple[Comment, CodePlace]]:
@@ -134,8 +134,12 @@ def _comments(file: str, source: bytes) -> Iterator[Comment]:
 
 def _has(statement: ast.ClassDef, line: int) -> bool:
     """Whether Python says of a class that it stands at a line: that of the statement, or of a decorator over it."""
-    first = min([statement.lineno, *(each.lineno for each in statement.decorator_list)])
-    return first <= line <= (statement.end_lineno or statement.lineno)
+    return _first_line(statement) <= line <= (statement.end_lineno or statement.lineno)
+
+
+def _first_line(statement: ast.stmt) -> int:
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    return min([statement.lineno, *(each.lineno for each in decorators)])
 
 
 def _head(statement: ast.ClassDef) -> tuple[int, int]:
