@@ -88,7 +88,7 @@ class Held:
         self._settle("stored")
 
     def failed(self, error: Exception, what: str) -> None:
-        """Say that something went wrong that must not reach who ends the transaction."""
+        """Say that something went wrong, which must not reach whoever ends the transaction."""
         self.client.faults.report(error, f"{type(self.message).__name__}, {what}", handler_raised=True)
 
     def _put(self, put: Callable[[Envelope, Message | SegmentTrack], object]) -> None:
@@ -122,7 +122,17 @@ class Unit:
         max_bytes: how much may wait.
     """
 
-    __slots__ = ("__weakref__", "_client", "_closed", "_generation", "_levels", "_lock", "_max_bytes", "_size")
+    __slots__ = (
+        "__weakref__",
+        "_client",
+        "_closed",
+        "_generation",
+        "_levels",
+        "_lock",
+        "_max_bytes",
+        "_size",
+        "_stored",
+    )
 
     def __init__(self, *, client: Following | None = None, max_bytes: int = MOST_BYTES) -> None:
         self._client = client
@@ -130,6 +140,7 @@ class Unit:
         self._size = 0
         self._levels: list[list[Held]] = [[]]
         """What waits: for the transaction itself, and for each savepoint inside of it."""
+        self._stored: Sequence[Held] = ()
         self._closed = False
         self._generation = _process.generation
         self._lock = threading.RLock()
@@ -174,14 +185,31 @@ class Unit:
             self._size -= sum(len(each.envelope.body) for each in level)
         _drop(level)
 
+    def store(self, write: Callable[[Sequence[Envelope]], None]) -> None:
+        """Write what waits into an outbox, in the transaction itself: then nothing of it is left to send.
+
+        Raises:
+            Exception: it could not be written, and goes on waiting.
+        """
+        with self._lock:
+            waiting = self.waiting
+            if waiting:
+                write([each.envelope for each in waiting])
+                self._stored = [*self._stored, *waiting]
+                self._levels = [[]]
+
     def commit(self, send: Callable[[Held], None] = Held.send) -> None:
         """Take no more, and send what waits."""
-        for each in self._close():
+        waiting, stored = self._close()
+        for each in stored:
+            each.stored()
+        for each in waiting:
             send(each)
 
     def rollback(self) -> None:
         """Take no more, and drop what waits."""
-        _drop(self._close())
+        waiting, stored = self._close()
+        _drop([*stored, *waiting])
 
     def _take_room(self, size: int) -> None:
         if self._size + size > self._max_bytes:
@@ -191,12 +219,12 @@ class Unit:
             )
         self._size += size
 
-    def _close(self) -> Sequence[Held]:
+    def _close(self) -> tuple[Sequence[Held], Sequence[Held]]:
         with self._lock:
-            waiting = self.waiting
+            waiting, stored = self.waiting, self._stored
             self._closed = True
-            self._levels = [[]]
-        return waiting
+            self._levels, self._stored = [[]], ()
+        return waiting, stored
 
     def __del__(self) -> None:
         self.rollback()
@@ -301,12 +329,21 @@ def put(client: Following, transport: Transport, envelope: Envelope, message: Me
         Refusal: neither takes it.
     """
     held = Held(client, transport, envelope, message, _process.generation)
-    for keep in _followers.keeps:
-        if keep(held):
-            client.ledger.count("held")
-            return True
+    if any(_kept(held, keep) for keep in _followers.keeps):
+        client.ledger.count("held")
+        return True
     transport.put(envelope, message)
     return False
+
+
+def _kept(held: Held, keep: Keep) -> bool:
+    try:
+        return keep(held)
+    except Refusal:
+        raise
+    except Exception as error:  # noqa: BLE001 - a library that cannot say it must not cost the message
+        held.failed(error, "whose transaction could not be found")
+        return False
 
 
 @contextmanager

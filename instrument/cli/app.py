@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli import dead_letters, debug, flush, forget, forward, plan, spool
+from instrument.cli import dead_letters, debug, flush, forget, forward, outbox, plan, spool
 from instrument.cli.logs import log_to_stderr
 from instrument.version import VERSION
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.add_typer(spool.app, name="spool")
 app.add_typer(plan.app, name="plan")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(outbox.app, name="outbox")
 app.command(name="flush")(flush.flush)
 app.command(name="forget")(forget.forget)
 app.command(name="forward")(forward.forward)

@@ -1,4 +1,4 @@
-"""`instrument forward`: from a stream of NATS JetStream to a destination."""
+"""`instrument forward`: from a stream of NATS JetStream, or from an outbox in a database, to a destination."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ import signal
 import threading
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 from instrument.cli import text
-from instrument.cli.options import AsJson, Host, SpoolDir, To, WriteKey, only_destination, settings_of
+from instrument.cli.options import (
+    AsJson,
+    Host,
+    OutboxTable,
+    SpoolDir,
+    To,
+    WriteKey,
+    only_destination,
+    outbox_of,
+    settings_of,
+)
 from instrument.delivery.attempts import GaveUp, Patience
 from instrument.delivery.dead_letters import DeadLetters
 from instrument.delivery.forward import DEFAULT_CONSUMER, Forwarder
@@ -20,6 +30,8 @@ from instrument.routes import source_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from instrument.delivery.forwarding import Forwarded
 
 Servers = Annotated[
     list[str],
@@ -45,7 +57,33 @@ Timeout = Annotated[
         show_default=False,
     ),
 ]
+Outbox = Annotated[
+    str | None,
+    typer.Option(
+        "--outbox",
+        envvar="INSTRUMENT_OUTBOX",
+        help="Take messages from an outbox in this database instead; an address as of SQLAlchemy.",
+        show_default=False,
+    ),
+]
 _UNTIL_EMPTY_TIMEOUT = 30.0
+
+
+class _Forwards(Protocol):
+    """Whatever takes messages from somewhere and sends them on."""
+
+    @property
+    def forwarded(self) -> Forwarded:
+        """What was done so far."""
+        ...
+
+    def run(self, *, until_empty: bool = False) -> Forwarded:
+        """Forward until it is stopped."""
+        ...
+
+    def stop(self) -> None:
+        """End `run`."""
+        ...
 
 
 def forward(
@@ -63,7 +101,13 @@ def forward(
         typer.Option("--ack-wait", min=0.1, help="After so many seconds, another takes over from one that died."),
     ] = 30.0,
     credentials: Credentials = None,
-    until_empty: Annotated[bool, typer.Option("--until-empty", help="End when the stream has no more.")] = False,
+    outbox: Outbox = None,
+    outbox_table: OutboxTable = None,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Take so many messages of an outbox at once.")] = 500,
+    every: Annotated[
+        float, typer.Option("--every", min=0.01, help="Look into an empty outbox again after so many seconds.")
+    ] = 1.0,
+    until_empty: Annotated[bool, typer.Option("--until-empty", help="End when there is no more.")] = False,
     timeout: Timeout = None,
     spool_dir: SpoolDir = None,
     write_key: WriteKey = None,
@@ -72,24 +116,34 @@ def forward(
 ) -> None:
     """Take messages off a stream of NATS JetStream, and send them on. Run as many as you want, on any machines.
 
+    With --outbox, take them out of a table of a database, into which applications write them with their transactions.
+
     Ends on SIGINT and SIGTERM, after the batch in hand. Exits with 1 where something was refused, or given up.
     """
     settings = settings_of(spool_dir, write_key, host)
     destination = only_destination(settings, to)
+    letters = DeadLetters(source_directory(settings, [destination]))
     patience = Patience(_UNTIL_EMPTY_TIMEOUT if until_empty and timeout is None else timeout)
-    try:
-        forwarder = Forwarder(
-            destination,
-            DeadLetters(source_directory(settings, [destination])),
-            [server for each in servers for server in each.split(",")],
-            stream=stream,
-            consumer=consumer,
-            ack_wait=ack_wait,
-            options={} if credentials is None else {"user_credentials": str(credentials)},
-            patience=patience,
-        )
-    except (ImportError, ValueError) as error:
-        raise typer.BadParameter(str(error)) from None
+    forwarder: _Forwards
+    if outbox is None:
+        try:
+            forwarder = Forwarder(
+                destination,
+                letters,
+                [server for each in servers for server in each.split(",")],
+                stream=stream,
+                consumer=consumer,
+                ack_wait=ack_wait,
+                options={} if credentials is None else {"user_credentials": str(credentials)},
+                patience=patience,
+            )
+        except (ImportError, ValueError) as error:
+            raise typer.BadParameter(str(error)) from None
+    else:
+        engine, table = outbox_of(outbox, outbox_table)
+        from instrument.delivery.relay import Relay  # noqa: PLC0415 - of an extra
+
+        forwarder = Relay(destination, letters, engine, table, batch=batch, every=every, patience=patience)
     problem = _run(lambda: forwarder.run(until_empty=until_empty), forwarder.stop)
     destination.close()
     forwarded = forwarder.forwarded

@@ -13,11 +13,14 @@ from pydantic import ValidationError
 
 from instrument.delivery.destinations.jsonl import JsonLinesDestination
 from instrument.delivery.destinations.stdout import StdoutDestination
+from instrument.delivery.rows import TABLE_NAME
 from instrument.routes import destinations_of, source_directory
 from instrument.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sqlalchemy import Engine, Table
 
     from instrument.delivery.destination import Destination
 
@@ -49,6 +52,15 @@ Source = Annotated[
         "--source",
         help="The directory of one source below the spool directory, or how its name begins; by default that of "
         "the write key.",
+        show_default=False,
+    ),
+]
+OutboxTable = Annotated[
+    str | None,
+    typer.Option(
+        "--table",
+        envvar="INSTRUMENT_OUTBOX_TABLE",
+        help="The table of the outbox, or schema.table; by default instrument_outbox.",
         show_default=False,
     ),
 ]
@@ -108,6 +120,25 @@ def only_destination(settings: Settings, to: str) -> Destination:
     if len(destinations) != 1:
         raise typer.BadParameter(f"--to {to}: there are {len(destinations)} destinations, and one is needed")
     return destinations[0]
+
+
+def outbox_of(url: str, table: str | None) -> tuple[Engine, Table]:
+    """Return a database, and the outbox in it.
+
+    Raises:
+        typer.BadParameter: SQLAlchemy is not installed, or the address is of no database that can be opened.
+    """
+    try:
+        from sqlalchemy import MetaData  # noqa: PLC0415 - of an extra
+
+        from instrument.delivery.outbox import open_database, outbox_table  # noqa: PLC0415 - of an extra
+    except ModuleNotFoundError:
+        raise typer.BadParameter("an outbox needs SQLAlchemy: pip install 'instrument-analytics[sqlalchemy]'") from None
+    schema, _, name = (table or TABLE_NAME).rpartition(".")
+    try:
+        return open_database(url), outbox_table(MetaData(), name, schema=schema or None)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _destinations(settings: Settings, to: str) -> Sequence[Destination]:

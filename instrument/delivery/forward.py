@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from pydantic_core import from_json, to_json
-
-from instrument.delivery.attempts import GaveUp, Patience, Sending, tell
+from instrument.delivery.attempts import GaveUp, Patience, Sending
 from instrument.delivery.destination import Unavailable, network_blocked
-from instrument.delivery.envelope import Envelope
+from instrument.delivery.forwarding import NO_ENVELOPE, Account, Forwarded, read_envelope
 from instrument.delivery.jetstream import DEFAULT_SERVER, DEFAULT_STREAM, Connection, check_name
-from instrument.delivery.said import Said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
@@ -24,34 +20,15 @@ if TYPE_CHECKING:
 
     from instrument.delivery.dead_letters import DeadLetters
     from instrument.delivery.destination import Destination
-
-log = logging.getLogger("instrument")
+    from instrument.delivery.envelope import Envelope
 
 DEFAULT_CONSUMER = "instrument-forward"
 _LOOK_FOR = 0.5
 """Seconds that a request for messages waits for the first, and that `stop` may take."""
 _MOST_UNACKNOWLEDGED = 50_000
 """How many messages all forwarders together may have in hand."""
-_NO_ENVELOPE = "it is no message of this package, but for a JSON object with a messageId and a type"
 _AGAIN_AFTER = 30.0
 """Seconds until a message that could be kept nowhere is delivered once more."""
-
-
-@dataclass(slots=True)
-class Forwarded:
-    """What a forwarder has done so far.
-
-    Attributes:
-        delivered: messages that the destination took.
-        dead: messages that it never will, and that lie with the dead letters now.
-        repeated: messages among both that the stream had given out before.
-        retried: attempts that failed.
-    """
-
-    delivered: int = 0
-    dead: int = 0
-    repeated: int = 0
-    retried: int = 0
 
 
 class Forwarder:
@@ -93,14 +70,16 @@ class Forwarder:
         patience: Patience | None = None,
         heard: Callable[[Forwarded], object] | None = None,
     ) -> None:
-        self.forwarded = Forwarded()
+        self._account = Account(destination.name, letters, heard)
         self._destination = destination
-        self._letters = letters
         self._connection = Connection(servers, timeout=timeout, options=options)
         self._consumer = _Consumer(stream, consumer, ack_wait)
         self._patience = patience or Patience()
-        self._said = Said(log)
-        self._heard = heard or _ignore
+
+    @property
+    def forwarded(self) -> Forwarded:
+        """What was done so far."""
+        return self._account.counts
 
     def run(self, *, until_empty: bool = False) -> Forwarded:
         """Forward until `stop` is called.
@@ -145,14 +124,14 @@ class Forwarder:
         count = self._destination.limits.count
         messages = self._connection.run(lambda jetstream: self._consumer.fetch(jetstream, count))
         self._patience.renew()
-        hand = _Hand(self._connection, self._destination.name, self._letters, self._said, self.forwarded, self._heard)
+        hand = _Hand(self._connection, self._account)
         with hand.holding(messages, self._consumer.ack_wait / 3) as items:
             Sending(self._destination, hand, self._patience).send(items)
 
     def _stream_failed(self, error: Exception, attempt: int) -> None:
         self._consumer.forget()
         unavailable = error if isinstance(error, Unavailable) else self._consumer.told(error)
-        self._said.warn("stream", "%s. It is tried again.", unavailable)
+        self._account.said.warn("stream", "%s. It is tried again.", unavailable)
         self._patience.wait(unavailable, attempt)
 
 
@@ -243,20 +222,12 @@ class _Hand:
 
     Attributes:
         connection: to the server.
-        destination: the name of where messages go.
-        letters: where those go that the destination refuses.
-        said: what was logged.
-        counts: what was done so far.
-        heard: called with the counts whenever they change.
+        account: what is done about each message's fate.
         unsettled: the messages in hand, by the subject of the answer to each.
     """
 
     connection: Connection
-    destination: str
-    letters: DeadLetters
-    said: Said
-    counts: Forwarded
-    heard: Callable[[Forwarded], object]
+    account: Account
     unsettled: dict[str, Msg] = field(default_factory=dict[str, "Msg"])
 
     @contextmanager
@@ -272,42 +243,24 @@ class _Hand:
 
     def taken(self, items: Sequence[_Taken]) -> None:
         """Acknowledge messages."""
-        self.counts.delivered += len(items)
-        self.counts.repeated += sum(each.is_repeated for each in items)
         self._settle([each.message for each in items], _acknowledge)
-        self.heard(self.counts)
+        self.account.taken(len(items), sum(each.is_repeated for each in items))
 
     def refused(self, item: _Taken, reason: str) -> None:
         """Keep a message with the dead letters, and end its way; where it cannot be kept, let it come again."""
-        try:
-            self.letters.add(self.destination, item.envelope, reason)
-        except Exception as error:  # noqa: BLE001 - a full disk must not stop what is behind this message
-            self.said.warn("letters", "A dead letter could not be kept (%s): it is tried again.", type(error).__name__)
-            self._settle([item.message], _give_back_later)
-            return
-        self.counts.dead += 1
-        self.counts.repeated += item.is_repeated
-        self.said.warn(
-            f"dead {reason}",
-            "%s will never take a message: %s; it is kept in %s; see `instrument dead-letters`.",
-            *(self.destination, reason, self.letters.path),
-        )
-        self._settle([item.message], _end)
-        self.heard(self.counts)
+        kept = self.account.bury(item.envelope, reason, repeated=item.is_repeated)
+        self._settle([item.message], _end if kept else _give_back_later)
 
     def failed(self, error: Exception, attempt: int) -> None:
         """Say that an attempt failed."""
-        self.counts.retried += 1
-        if attempt == 1:
-            self.said.warn("failed", "%s: %s. The messages wait.", self.destination, tell(error))
-        self.heard(self.counts)
+        self.account.failed(error, attempt)
 
     def _sound(self, messages: Sequence[Msg]) -> list[_Taken]:
         """Read the messages; put aside what no envelope is."""
-        items = [_Taken(each, _read(each.data)) for each in messages]
+        items = [_Taken(each, read_envelope(each.data)) for each in messages]
         for each in items:
             if not each.envelope.message_id:
-                self.refused(each, _NO_ENVELOPE)
+                self.refused(each, NO_ENVELOPE)
         return [each for each in items if each.envelope.message_id]
 
     async def _keep_telling(self, every: float) -> None:
@@ -323,22 +276,7 @@ class _Hand:
         try:
             self.connection.start(_all(answer(each) for each in messages)).result()
         except Exception as error:  # noqa: BLE001 - the server gives them out again
-            self.said.warn("ack", "The stream could not be told what was delivered (%s).", type(error).__name__)
-
-
-def _read(data: bytes) -> Envelope:
-    """Read an envelope; without a message id where it is none."""
-    try:
-        read: object = from_json(data, allow_inf_nan=False)
-    except ValueError:
-        read = None
-    message = cast("dict[str, object]", read) if isinstance(read, dict) else {}
-    message_id, kind = message.get("messageId"), message.get("type")
-    if not (isinstance(message_id, str) and isinstance(kind, str)):
-        return Envelope("", data)
-    # A stranger's JSON may have line breaks, which some destinations end a message with.
-    body = data if b"\n" not in data else to_json(message)
-    return Envelope(message_id, body)
+            self.account.said.warn("ack", "The stream could not be told what was delivered (%s).", type(error).__name__)
 
 
 async def _all(answers: Iterable[Coroutine[Any, Any, None]]) -> None:
@@ -359,6 +297,3 @@ async def _give_back(message: Msg) -> None:
 
 async def _give_back_later(message: Msg) -> None:
     await message.nak(delay=_AGAIN_AFTER)
-
-
-def _ignore(_: Forwarded) -> None: ...

@@ -1,7 +1,11 @@
-"""SQLAlchemy: events of a session's transaction are sent when it commits, and dropped when it is rolled back."""
+"""SQLAlchemy: events of a session's transaction are sent when it commits, and dropped when it is rolled back.
+
+With an outbox, they are rows of the same transaction.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from inspect import isclass
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary, ref
@@ -10,12 +14,19 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
+from instrument.delivery.outbox import outbox_table, store
 from instrument.transactions import MOST_BYTES, Unit, enter, follow, leave
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Table
     from sqlalchemy.orm import ORMExecuteState, SessionTransaction
 
     from instrument.client import Client
+    from instrument.delivery.envelope import Envelope
+
+__all__ = ["follow_transactions", "outbox_table"]
 
 Sessions = (
     sessionmaker[Any]
@@ -32,10 +43,14 @@ _UNIT: Final = "instrument.transaction"
 """The key under which a session keeps its transaction, in its `info`."""
 _WRITES: Final = "instrument.writes"
 """The key under which it is noted that the statement which begins a transaction may write."""
+_IN_ERROR: Final = 3
+"""The state of a transaction of PostgreSQL in which a statement has failed, as psycopg and psycopg2 number it."""
 _followed: WeakKeyDictionary[Any, _Follower] = WeakKeyDictionary()
 
 
-def follow_transactions(sessions: Sessions, *, client: Client | None = None, max_bytes: int = MOST_BYTES) -> None:
+def follow_transactions(
+    sessions: Sessions, *, outbox: Table | None = None, client: Client | None = None, max_bytes: int = MOST_BYTES
+) -> None:
     """Tie what is emitted inside of a session's transaction to it.
 
     A message belongs to the transaction that was begun last among the open ones of its context: of the task, the
@@ -48,6 +63,9 @@ def follow_transactions(sessions: Sessions, *, client: Client | None = None, max
     Args:
         sessions: a `sessionmaker`, `async_sessionmaker`, scoped session, session class, or one session. Once more with
             the same changes the options.
+        outbox: a table made by `outbox_table`: messages are written into it before the transaction commits, and sent by
+            `instrument forward --outbox`. If that fails, it is reported, the transaction goes on, and its messages are
+            sent when it has committed.
         client: the one whose messages wait; by default those of every client.
         max_bytes: how much may wait for one transaction, in bytes of envelopes; what is emitted beyond is refused.
 
@@ -80,20 +98,21 @@ def follow_transactions(sessions: Sessions, *, client: Client | None = None, max
     if follower is None:
         follower = _followed[target] = _Follower()
         follower.listen(target)
-    follower.client, follower.max_bytes = client, max_bytes
+    follower.outbox, follower.client, follower.max_bytes = outbox, client, max_bytes
     follow()
 
 
 class _Transaction(Unit):
     """The transaction of a session."""
 
-    __slots__ = ("_of_session", "rolled_back", "savepoint_kept", "wrote")
+    __slots__ = ("_of_session", "connections", "rolled_back", "savepoint_kept", "wrote")
 
     def __init__(self, session: Session, follower: _Follower) -> None:
         super().__init__(client=follower.client, max_bytes=follower.max_bytes)
         self.wrote = False
         self.rolled_back = False
         self.savepoint_kept = False
+        self.connections: list[Connection] = []
         # One that nobody has any more cannot commit, and must not go on taking messages.
         self._of_session = ref(session, lambda _: self.end())
 
@@ -109,10 +128,12 @@ class _Follower:
     """Listens to sessions.
 
     Attributes:
+        outbox: where messages are written; `None` to send them after the commit.
         client: the one whose messages wait; `None` for those of every client.
         max_bytes: how much may wait for one transaction.
     """
 
+    outbox: Table | None = None
     client: Client | None = None
     max_bytes: int = MOST_BYTES
 
@@ -122,6 +143,7 @@ class _Follower:
         event.listen(target, "after_begin", _connected)
         event.listen(target, "do_orm_execute", _executed)
         event.listen(target, "transient_to_pending", _added)
+        event.listen(target, "before_commit", self._committing)
         event.listen(target, "after_commit", _committed)
         event.listen(target, "after_rollback", _rolled_back)
         event.listen(target, "after_transaction_end", _ended)
@@ -137,16 +159,47 @@ class _Follower:
             else:
                 found.wrote = True  # what SQLAlchemy begins for a flush
 
+    def _committing(self, session: Session) -> None:
+        unit = _of(session)
+        if unit is None or session.in_nested_transaction():
+            return
+        if any(_is_broken(each) for each in unit.connections):
+            unit.rolled_back = True
+        elif self.outbox is not None:
+            session.flush()  # what this emits is written too
+            _store(session, unit, self.outbox)
+
 
 def _of(session: Session) -> _Transaction | None:
     found: _Transaction | None = session.info.get(_UNIT)
     return found
 
 
-def _connected(session: Session, *_: object) -> None:
+def _store(session: Session, unit: _Transaction, outbox: Table) -> None:
+    def write(envelopes: Sequence[Envelope]) -> None:
+        store(session.connection(bind_arguments={"clause": outbox}), outbox, envelopes)
+
+    try:
+        unit.store(write)
+    except Exception as error:  # noqa: BLE001 - a missing table must not keep the application from its commit
+        for each in unit.waiting:
+            each.failed(error, "which could not be written into the outbox, and is sent after the commit")
+
+
+def _is_broken(connection: Connection) -> bool:
+    """Whether PostgreSQL has given a transaction up, and will answer a commit with a rollback, in silence."""
+    with suppress(Exception):  # of one that is gone: the commit will say so
+        of_driver = getattr(connection.connection.dbapi_connection, "info", None)
+        return getattr(of_driver, "transaction_status", None) == _IN_ERROR
+    return False
+
+
+def _connected(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
     unit = _of(session)
     if unit is not None:
         enter(unit)
+        if transaction.parent is None:
+            unit.connections.append(connection)
 
 
 def _executed(state: ORMExecuteState) -> None:
@@ -171,6 +224,8 @@ def _committed(session: Session) -> None:
         return
     if session.in_nested_transaction():
         unit.savepoint_kept = True
+    elif unit.rolled_back:
+        unit.rollback()
     else:
         unit.commit()
 

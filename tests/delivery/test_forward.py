@@ -19,7 +19,8 @@ from instrument.delivery.attempts import GaveUp, Patience
 from instrument.delivery.dead_letters import DeadLetters
 from instrument.delivery.destinations.nats import NatsDestination
 from instrument.delivery.destinations.segment import SegmentDestination
-from instrument.delivery.forward import Forwarded, Forwarder
+from instrument.delivery.forward import Forwarder
+from instrument.delivery.forwarding import Forwarded
 from instrument.delivery.retry import Backoff
 from instrument.testing.collector import Collector
 from tests.delivery.envelopes import envelope, envelopes

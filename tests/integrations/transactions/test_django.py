@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import unittest
 from contextlib import suppress
@@ -16,17 +17,25 @@ if not settings.configured:
 import django
 from asgiref.sync import sync_to_async
 from django.db import IntegrityError, connections, transaction
+from django.db.migrations.state import ProjectState
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, TestCase, override_settings
 from django.test import Client as Browser
 from django.urls import path
+from sqlalchemy import MetaData
 
 from instrument import Client, MemoryDestination, Scope, Track, default_client, tracks
+from instrument.delivery.dead_letters import DeadLetters
+from instrument.delivery.outbox import open_database, outbox_table
+from instrument.delivery.relay import Relay
 from instrument.errors import Refusal
 from instrument.integrations import django as _judging_responses  # noqa: F401
+from instrument.integrations.django_outbox import create_outbox
 from instrument.integrations.django_transactions import follow_transactions
 from instrument.testing import Recorder, recording
 from instrument.transactions import deferring
+from tests.delivery.scripted import Scripted
+from tests.integrations.transactions import databases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
 
 django.setup()
 
+pytestmark = pytest.mark.usefixtures("_databases")
 DATABASES = ("default", "other")
 
 
@@ -53,10 +63,26 @@ class AtomicFailed(Track, AtomicScope):
     number: int
 
 
-@pytest.fixture(autouse=True)
-def _databases(tmp_path: Path) -> Iterator[None]:
+def in_a_file(file: Path) -> dict[str, Any]:
+    return {"ENGINE": "django.db.backends.sqlite3", "NAME": file}
+
+
+def in_postgresql() -> dict[str, Any]:
+    url = databases.postgres()
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": url.database,
+        "USER": url.username,
+        "HOST": url.query["host"],
+        "OPTIONS": {"options": url.query["options"]},
+    }
+
+
+@pytest.fixture(params=["sqlite"])
+def _databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
     handler: Any = connections
-    given = {each: {"ENGINE": "django.db.backends.sqlite3", "NAME": tmp_path / each} for each in DATABASES}
+    default = in_a_file(tmp_path / "default") if request.param == "sqlite" else in_postgresql()
+    given = {"default": default, "other": in_a_file(tmp_path / "other")}
     before, handler.settings = handler.settings, handler.configure_settings(given)
     for alias in DATABASES:
         with suppress(AttributeError):
@@ -343,3 +369,69 @@ def test_what_cannot_be_sent_after_the_commit_harms_nobody(monkeypatch: pytest.M
 
 def _refuse(*_: object) -> None:
     raise ZeroDivisionError
+
+
+@pytest.fixture
+def outbox() -> str:
+    operation, state = create_outbox("outbox_of_django"), ProjectState()
+    with connections["default"].schema_editor() as editor:
+        operation.database_forwards("app", editor, state, state.clone())
+    follow_transactions(outbox="outbox_of_django")
+    return "outbox_of_django"
+
+
+def stored() -> list[str | None]:
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT message_id FROM outbox_of_django ORDER BY id")
+        return [message_id for (message_id,) in cursor.fetchall()]
+
+
+@pytest.mark.parametrize("_databases", ["sqlite", "postgresql"], indirect=True)
+class TestAnOutbox:
+    def test_has_the_messages_of_what_was_committed(self, outbox: str, tracked: Recorder) -> None:
+        client = default_client()
+        with transaction.atomic():
+            receipts = [client.track(AtomicWritten(user_id=7, number=1))]
+            with suppress(ZeroDivisionError), transaction.atomic():
+                assert say(2)
+                raise ZeroDivisionError
+            receipts.append(client.track(AtomicWritten(user_id=7, number=3)))
+        with suppress(ZeroDivisionError), transaction.atomic():
+            assert say(4)
+            raise ZeroDivisionError
+        stats = client.stats()
+        assert stored() == [each.message_id for each in receipts]
+        assert (stats.stored, stats.rolled_back, stats.held, tracked.events) == (2, 2, 0, [])
+
+    def test_that_is_missing_keeps_nothing_from_being_committed(self) -> None:
+        follow_transactions(outbox="there_is_none")
+        with recording(strict=False) as tracked:
+            with transaction.atomic():
+                write(1)
+            assert (rows(), numbers(tracked)) == ([1], [1])
+            assert tracked.client.stats().refused == {"error": 1}
+
+    def test_is_not_asked_where_the_block_is_to_be_rolled_back(self, outbox: str, tracked: Recorder) -> None:
+        with transaction.atomic():
+            transaction.set_rollback(True)
+            assert say(1)
+        assert (stored(), tracked.events) == ([], [])
+
+    @pytest.mark.instrument_delivery
+    def test_is_emptied_by_a_relay(self, outbox: str, tracked: Recorder, tmp_path: Path) -> None:
+        with transaction.atomic():
+            say(1)
+            say(2)
+        of_django = connections["default"].settings_dict
+        address = (
+            f"sqlite:///{of_django['NAME']}"
+            if connections["default"].vendor == "sqlite"
+            else databases.postgres().update_query_dict(of_django["OPTIONS"]).render_as_string()
+        )
+        engine = open_database(address)
+        destination = Scripted()
+        table = outbox_table(MetaData(), outbox)
+        Relay(destination, DeadLetters(tmp_path), engine, table).run(until_empty=True)
+        engine.dispose()
+        assert [json.loads(each.body)["properties"]["number"] for each in destination.taken] == [1, 2]
+        assert stored() == []
