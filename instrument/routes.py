@@ -62,9 +62,10 @@ def source_directory(
     """
     from instrument.delivery.spool import partition  # noqa: PLC0415 - a slow import, of sqlite3
 
-    source: list[object] = (
-        [settings.write_key, settings.host] if settings.write_key else [each.name for each in destinations]
-    )
+    names = [each.name for each in destinations]
+    # The key says nothing of a client that has destinations of its own and sends nothing to Segment.
+    keyed = settings.write_key and (settings.destinations is None or "segment" in names)
+    source: list[object] = [settings.write_key, settings.host] if keyed else [*names]
     return partition(settings.spool_root, repr([*source, *sorted((policies or {}).items())]))
 
 
@@ -90,7 +91,7 @@ def routes_of(settings: Settings, destinations: Sequence[Destination]) -> list[R
 
 def has_destinations(settings: Settings) -> bool:
     """Whether a client with these settings has anywhere to send to."""
-    return bool(settings.destinations) or settings.write_key is not None
+    return settings.write_key is not None if settings.destinations is None else bool(settings.destinations)
 
 
 def watch_of(settings: Settings) -> Watch:

@@ -125,6 +125,10 @@ class Settings(BaseSettings):
     def _only_destinations(cls, destinations: Sequence[Any] | None) -> Sequence[Any] | None:
         if not all(callable(getattr(each, "send", None)) for each in destinations or ()):
             raise ValueError("a destination has a method `send`")
+        names = [each.name for each in destinations or ()]
+        if len({*names}) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"two destinations have the name {twice!r}, by which is known what each has: rename one")
         return destinations
 
     @property

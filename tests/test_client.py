@@ -658,3 +658,32 @@ def test_what_may_go_with_a_message_is_typed() -> None:
 
     assert set(Extras.__annotations__) == {"timestamp", "message_id", "context", "integrations", "transactional"}
     assert set(get_type_hints(Receipt)) == {"message_id", "error", "held"}
+
+
+class TestOwnDestinations:
+    def test_a_client_that_sends_nothing_to_segment_shares_no_directory_with_those_of_the_key(
+        self, tmp_path: Path
+    ) -> None:
+        def directories(**options: Any) -> set[Path]:
+            before = set(tmp_path.iterdir())
+            client = Client(write_key="key", spool_dir=tmp_path, durability="sync", **options)
+            client.track(ping())
+            assert client.close(10)
+            return set(tmp_path.iterdir()) - before
+
+        class AsSegment(MemoryDestination):
+            name = "segment"
+
+        of_the_key = directories(destinations=[AsSegment("segment")])
+        assert directories(destinations=[AsSegment("segment")]) == set()
+        assert directories(destinations=[MemoryDestination()]).isdisjoint(of_the_key) is True
+        assert len(set(tmp_path.iterdir())) == 2
+
+    def test_two_destinations_of_one_name_are_refused(self) -> None:
+        with pytest.raises(ValidationError, match="two destinations have the name 'memory'"):
+            Client(destinations=[MemoryDestination(), MemoryDestination()])
+
+    def test_a_key_with_no_destination_sends_nothing(self) -> None:
+        client = Client(write_key="key", destinations=[])
+        assert not client.enabled
+        assert client.flush()
