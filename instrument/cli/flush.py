@@ -36,7 +36,7 @@ def flush(
     Exits with 1 where something could not be delivered.
     """
     settings = settings_of(spool_dir, write_key, host)
-    here = environment(settings, to)
+    here = environment(settings, to).as_client
     directory = here.directory
     assert directory is not None
     total = _waiting(directory, here.destinations)

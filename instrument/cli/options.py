@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from inspect import isclass, isfunction
 from pathlib import Path
@@ -86,6 +86,11 @@ class Environment:
         if self.settings.write_key is None and not self.destinations:
             return None
         return source_directory(self.settings, self.destinations)
+
+    @property
+    def as_client(self) -> Environment:
+        """The same, as for a client that was given these destinations, and no others."""
+        return replace(self, settings=self.settings.model_copy(update={"destinations": self.destinations}))
 
 
 def settings_of(spool_dir: Path | None, write_key: str | None = None, host: str | None = None) -> Settings:
