@@ -399,13 +399,14 @@ class _Rest(NamedTuple):
         """
         context, integrations = self.context or {}, self.integrations or {}
         message_id, now = stamps.next()
-        timestamp = datetime.fromisoformat(now.replace("Z", "+00:00")) if self.timestamp is None else self.timestamp
         _require("integrations", integrations, dict)
-        _require("timestamp", timestamp, datetime)
+        if self.timestamp is not None:
+            _require("timestamp", self.timestamp, datetime)
+            now = guess_timezone(self.timestamp).isoformat(timespec="milliseconds")
         _require("context", context, dict)
         return {
             "messageId": _text(message_id if self.message_id is None else self.message_id),
-            "timestamp": guess_timezone(timestamp).isoformat(timespec="milliseconds"),
+            "timestamp": now.replace("Z", "+00:00"),
             "context": {**context, "library": LIBRARY_CONTEXT},
             "integrations": integrations,
         }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ARGUMENT_ONLY = {"on_error", "on_drop", "destinations"}
+SHARED = {("HttpDestination", "http"), ("DebuggerDestination", "debugger")}
+"""What destinations are made of, and the one that a debugging client has by itself."""
 
 
 def rows(document: str, heading: str) -> Iterator[list[str]]:
@@ -132,3 +137,18 @@ def test_the_metrics_table_has_every_metric_with_its_kind_unit_and_attribute() -
         [f"instrument.{each.name}", "counter" if each.rises else "gauge", each.unit, each.label or ""]
         for each in METRICS
     ]
+
+
+def test_the_table_of_destinations_has_each_with_its_module() -> None:
+    documented = {
+        (re.search(r"`(\w+)`", row[0])[1], row[3].strip("`"))  # type: ignore[index]
+        for row in rows("docs/destinations.md", "destination")
+    }
+    package = "instrument.delivery.destinations"
+    found = {
+        (name, module.name)
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__)
+        for name, value in vars(importlib.import_module(f"{package}.{module.name}")).items()
+        if name.endswith("Destination") and value.__module__ == f"{package}.{module.name}"
+    }
+    assert documented == found - SHARED
