@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli import dead_letters, debug, flush, forget, forward, outbox, plan, spool
+from instrument.cli import dead_letters, debug, flush, forget, forward, outbox, plan, spool, tail
 from instrument.cli.logs import log_to_stderr
 from instrument.version import VERSION
 
@@ -26,6 +26,7 @@ app.command(name="flush")(flush.flush)
 app.command(name="forget")(forget.forget)
 app.command(name="forward")(forward.forward)
 app.command(name="debug")(debug.debug)
+app.command(name="tail")(tail.tail)
 
 
 def run() -> None:

@@ -29,6 +29,13 @@ def say(text: str) -> None:
         console.print(Text(printable(line)), soft_wrap=True)
 
 
+def say_text(line: Text) -> None:
+    """Print a line that was made printable, part by part."""
+    console = _console()
+    console.print(line, soft_wrap=True)
+    console.file.flush()
+
+
 def complain(text: str) -> None:
     """Print what is wrong."""
     for line in text.splitlines():

@@ -63,7 +63,8 @@ class Api:
 
     async def _events(self, request: Request) -> Response:
         after = _number(request.query_params.get("after"))
-        limit = min(_number(request.query_params.get("limit")) or _MOST_LISTED, _MOST_LISTED)
+        asked = _number(request.query_params.get("limit"))
+        limit = _MOST_LISTED if asked is None else min(asked, _MOST_LISTED)
         records = self._history.newest(limit) if after is None else self._history.after(after, limit)
         listed = b",".join([each.body for each in records])
         tail = to_json({"last": self._history.last, "forgotten": self._history.forgotten, "run": self._run})
@@ -72,7 +73,8 @@ class Api:
     async def _stream(self, request: Request) -> Response:
         if self._streams >= MOST_STREAMS:
             return JSONResponse({"message": f"{MOST_STREAMS} readers follow already"}, status_code=503)
-        asked = _number(request.headers.get("last-event-id")) or _number(request.query_params.get("after"))
+        seen = _number(request.headers.get("last-event-id"))
+        asked = _number(request.query_params.get("after")) if seen is None else seen
         return StreamingResponse(self._following(asked), media_type="text/event-stream")
 
     async def _following(self, asked: int | None) -> AsyncIterator[bytes]:

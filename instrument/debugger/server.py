@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -124,7 +125,8 @@ class Debugger:
 
     def run(self) -> None:
         """Answer until SIGINT or SIGTERM."""
-        self._server.run(sockets=[self._listener])
+        with suppress(KeyboardInterrupt):  # which the server raises again when it has ended
+            self._server.run(sockets=[self._listener])
 
     def __enter__(self) -> Self:
         """Answer on a thread."""
