@@ -60,7 +60,9 @@ def listening(host: str, port: int) -> socket.socket:
     if not is_loopback(host):
         raise NotHere(f"{host} is no address of the loopback interface: the debugger is for this machine alone")
     address = "127.0.0.1" if host == "localhost" else host
-    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    # The protocol is named, since asyncio switches Nagle's algorithm off only then: each answer would wait for 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
