@@ -51,7 +51,7 @@ class Event(Strict):
             assert self.groups
             assert self.group_properties
         elif self.event_type == "$identify":
-            assert self.groups or self.user_properties
+            assert self.user_properties
         else:
             assert self.event_properties is not None
         return self
@@ -118,7 +118,13 @@ def test_each_call_is_the_events_that_amplitude_asks_for(vendor: Vendor, destina
             "user_properties": {"$set": {"plan": "paid"}},
             "insert_id": f"{ID}4",
         },
-        {**user, "event_type": "$identify", "groups": {"firm": "3"}, "insert_id": f"{ID}5"},
+        {
+            **user,
+            "event_type": "$identify",
+            "groups": {"firm": "3"},
+            "user_properties": {"$set": {"firm": "3"}},
+            "insert_id": f"{ID}5",
+        },
         {
             **user,
             "event_type": "$groupidentify",
