@@ -90,7 +90,7 @@ class AmplitudeDestination(HttpDestination):
             return [{"event_type": "$identify", "user_properties": {"$set": call.payload}, **around}]
         if call.kind == "group":
             groups = {self._group_type: call.group_id}
-            # One that puts the user into the group, as Amplitude's own libraries do, and one for the group's properties.
+            # One puts the user into the group, as Amplitude's own libraries do; one sets the group's properties.
             joined = {"event_type": "$identify", "groups": groups, "user_properties": {"$set": groups}, **around}
             group = {"event_type": "$groupidentify", "groups": groups, "group_properties": {"$set": call.payload}}
             return [joined, {**group, **around, "insert_id": f"{call.message_id}:group"}]
