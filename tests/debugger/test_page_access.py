@@ -72,6 +72,18 @@ def test_the_list_is_gone_through_by_keys(varied: DebuggerPage) -> None:
     expect(varied.page.get_by_role("heading", name="No event is chosen")).to_be_visible()
 
 
+def test_the_timeline_is_gone_through_by_keys(varied: DebuggerPage) -> None:
+    page, number = varied.page, varied.details.locator(".details-header .number")
+    page.keyboard.press("t")
+    expect(page.locator(".card")).to_have_count(1)
+    for key, reached in (("j", "#1"), ("j", "#2"), ("k", "#1"), ("j", "#2")):
+        page.keyboard.press(key)
+        expect(number).to_have_text(reached)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(number).to_have_text("#6")
+
+
 def test_the_focus_can_be_seen(varied: DebuggerPage) -> None:
     page = varied.page
     seen = []
@@ -93,7 +105,8 @@ def test_single_keys_do_what_buttons_do(varied: DebuggerPage) -> None:
     expect(page.get_by_role("searchbox")).to_be_focused()
     page.keyboard.type("xpt")
     expect(page.get_by_role("searchbox")).to_have_value("xpt")
-    page.get_by_role("listbox").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("listbox")).to_be_focused()
     page.keyboard.press("x")
     expect(page.get_by_role("searchbox")).to_have_value("")
     page.keyboard.press("t")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from instrument.debugger.page import PAGE
 from tests.debugger.pages import noted, send, track
 
 if TYPE_CHECKING:
@@ -75,6 +76,14 @@ def _answer(page: Page, *records: str) -> None:
 
     page.route("**/api/events?*", answer)
     page.reload()
+
+
+def test_no_script_of_the_page_makes_markup_or_code_of_text() -> None:
+    scripts = list(PAGE.glob("*.js"))
+    assert scripts
+    for script in scripts:
+        for forbidden in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function("):
+            assert forbidden not in script.read_text(encoding="utf-8"), (script.name, forbidden)
 
 
 def test_no_value_is_ever_markup(watched: Debugger, shown: DebuggerPage) -> None:

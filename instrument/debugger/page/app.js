@@ -2,7 +2,7 @@
 
 import { Controls } from "./controls.js";
 import { details } from "./details.js";
-import { element, part } from "./dom.js";
+import { part } from "./dom.js";
 import { Feed } from "./feed.js";
 import { isEverything, matcher } from "./filters.js";
 import { atMostEvery, oncePerFrame } from "./frames.js";
@@ -12,16 +12,15 @@ import { Minutes } from "./minutes.js";
 import { Notices } from "./notices.js";
 import { drawMinutes } from "./plot.js";
 import { entryOf } from "./records.js";
-import * as server from "./server.js";
+import { askForPlan } from "./server.js";
 import { startShortcuts } from "./shortcuts.js";
 import { Stream } from "./stream.js";
-import { isolated } from "./text.js";
 import { startTheme } from "./theme.js";
 import { Timeline } from "./timeline.js";
+import { Transfers } from "./transfers.js";
 
 /** @typedef {import("./records.js").Entry} Entry */
 
-const MOST_REJECTED = 50;
 const SLOWLY = 250;
 
 const history = new History();
@@ -38,9 +37,9 @@ const box = part("events", HTMLElement);
 const timelineBox = part("timeline", HTMLElement);
 const detailsBox = part("details", HTMLElement);
 const help = part("help", HTMLDialogElement);
-const outcome = part("outcome", HTMLDialogElement);
 const by = part("timeline-by", HTMLSelectElement);
 const notices = new Notices(part("notices", HTMLElement));
+const transfers = new Transfers(notices);
 const wide = matchMedia("(min-width: 60rem)");
 
 // ---- what is shown -------------------------------------------------------------------------------------------------
@@ -91,10 +90,12 @@ function drawDetails() {
     return;
   }
   const { record } = state.active;
+  const focused = detailsBox.contains(document.activeElement) && document.activeElement !== detailsBox;
   const related = record.request === null ? [] : history.entries.filter((each) => each.record.request === record.request);
   const declared = plan.get(planKey(record.type, record.name)) ?? null;
   detailsBox.replaceChildren(...details(state.active, { declared, pinned: state.pinned, related }, actions));
   detailsBox.scrollTop = 0;
+  if (focused) detailsBox.querySelector("h2")?.focus(); // what had the focus is gone
 }
 
 /**
@@ -132,16 +133,18 @@ function closeDetails() {
   }
 }
 
+function view() {
+  return state.view === "events" ? list : timeline;
+}
+
 function focusView() {
-  if (state.view === "events") list.focus();
-  else timeline.focus();
+  view().focus();
 }
 
 // ---- pausing -------------------------------------------------------------------------------------------------------
 
 function scrolled() {
-  const atTop = state.view === "events" ? list.isAtTop : timeline.isAtTop;
-  if (!atTop) feed.pause();
+  if (!view().isAtTop) feed.pause();
   else if (!state.held) feed.resume();
   drawAll();
 }
@@ -163,8 +166,8 @@ function hold(held) {
 
 /** @type {import("./details.js").Actions} */
 const actions = {
-  copyAssertion: ({ record }) => copy(record.assertion ?? "", "The assertion is copied."),
-  copyJson: ({ record }) => copy(JSON.stringify(record.envelope, null, 2), "The JSON is copied."),
+  copyAssertion: ({ record }) => transfers.copy(record.assertion ?? "", "The assertion is copied."),
+  copyJson: ({ record }) => transfers.copy(JSON.stringify(record.envelope, null, 2), "The JSON is copied."),
   pin: (entry) => {
     state.pinned = entry;
     drawDetails();
@@ -184,52 +187,14 @@ const actions = {
   close: closeDetails,
 };
 
-/**
- * @param {string} text
- * @param {string} said
- */
-async function copy(text, said) {
-  try {
-    await navigator.clipboard.writeText(text);
-    notices.say(said);
-  } catch {
-    notices.say("The browser does not let this page copy.");
-  }
-}
-
-/** @param {() => Promise<void>} work */
-async function tried(work) {
-  try {
-    await work();
-  } catch (error) {
-    notices.say(`That failed: ${error instanceof Error ? error.message : "unknown"}`);
-  }
-}
-
-/** @param {File} file */
-function importFile(file) {
-  return tried(async () => {
-    const { imported, rejected } = await server.importLines(file);
-    const said = `${imported.toLocaleString("en")} ${imported === 1 ? "event" : "events"} imported.`;
-    if (rejected.length === 0) {
-      notices.say(said);
-      return;
-    }
-    const lines = rejected.slice(0, MOST_REJECTED).map(({ line, reason }) => element("li", {}, `Line ${line.toLocaleString("en")}: `, isolated(reason, 300)));
-    part("outcome-said", HTMLElement).textContent = `${said} ${rejected.length.toLocaleString("en")} ${rejected.length === 1 ? "line was" : "lines were"} rejected:`;
-    part("outcome-rejected", HTMLElement).replaceChildren(...lines);
-    outcome.showModal();
-  });
-}
-
-/** @param {"events" | "timeline"} view */
-function show(view) {
-  state.view = view;
-  box.hidden = view !== "events";
-  timelineBox.hidden = view !== "timeline";
-  part("by", HTMLElement).hidden = view !== "timeline";
-  part("view-events", HTMLButtonElement).setAttribute("aria-pressed", String(view === "events"));
-  part("view-timeline", HTMLButtonElement).setAttribute("aria-pressed", String(view === "timeline"));
+/** @param {"events" | "timeline"} name */
+function show(name) {
+  state.view = name;
+  box.hidden = name !== "events";
+  timelineBox.hidden = name !== "timeline";
+  part("by", HTMLElement).hidden = name !== "timeline";
+  part("view-events", HTMLButtonElement).setAttribute("aria-pressed", String(name === "events"));
+  part("view-timeline", HTMLButtonElement).setAttribute("aria-pressed", String(name === "timeline"));
   scrolled();
 }
 
@@ -243,9 +208,12 @@ function withActive(work) {
 
 const list = new EventList(box, { chosen: choose, scrolled });
 const timeline = new Timeline(timelineBox, { chosen: (entry) => choose(entry, true), scrolled });
-const controls = new Controls(() => {
-  feed.filter(matcher(controls.filter));
-  drawAll();
+const controls = new Controls({
+  changed: () => {
+    feed.filter(matcher(controls.filter));
+    drawAll();
+  },
+  left: focusView,
 });
 
 const stream = new Stream({
@@ -273,24 +241,15 @@ const stream = new Stream({
   },
 });
 
-const file = part("import-file", HTMLInputElement);
-file.addEventListener("change", async () => {
-  if (file.files?.length) await importFile(file.files[0]);
-  file.value = "";
-});
-
 /** @type {[string, () => void][]} */
 const buttons = [
   ["view-events", () => show("events")],
   ["view-timeline", () => show("timeline")],
   ["pause", () => hold(!feed.paused)],
   ["fresh", () => hold(false)],
-  ["import", () => file.click()],
-  ["clear", () => tried(server.clear)],
   ["unpin", actions.unpin],
   ["help-open", () => help.showModal()],
   ["help-close", () => help.close()],
-  ["outcome-close", () => outcome.close()],
   ["no-match-clear", () => controls.clear()],
 ];
 for (const [id, work] of buttons) part(id, HTMLButtonElement).addEventListener("click", work);
@@ -308,8 +267,8 @@ by.addEventListener("change", () => {
 startShortcuts(
   [
     { keys: ["/"], does: "Search", work: () => controls.focus() },
-    { keys: ["j"], does: "Next event", work: () => (state.view === "events" ? list.move(1) : undefined) },
-    { keys: ["k"], does: "Event before", work: () => (state.view === "events" ? list.move(-1) : undefined) },
+    { keys: ["j"], does: "Next event", work: () => view().move(1) },
+    { keys: ["k"], does: "Event before", work: () => view().move(-1) },
     { keys: ["↓", "↑", "Page Down", "Page Up", "Home", "End"], does: "Move in the list" },
     { keys: ["Enter"], does: "Open the event" },
     { keys: ["Esc"], does: "Close, or stop comparing", work: closeDetails },
@@ -331,6 +290,8 @@ setInterval(drawSlowly, 10_000);
 drawDetails();
 drawAll();
 stream.start();
-void tried(async () => {
-  for (const message of await server.askForPlan()) plan.set(planKey(message.type, message.name), message);
-});
+void transfers.tried(
+  askForPlan().then((messages) => {
+    for (const message of messages) plan.set(planKey(message.type, message.name), message);
+  }),
+);

@@ -24,10 +24,17 @@ export class Controls {
   #chips = new Map();
 
   /**
-   * @param {() => void} changed
+   * @param {object} listeners
+   * @param {() => void} listeners.changed
+   * @param {() => void} listeners.left somebody went on from the search to what it found
    */
-  constructor(changed) {
+  constructor({ changed, left }) {
     this.#changed = changed;
+    this.#inputs.text.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== "ArrowDown") return;
+      event.preventDefault();
+      left();
+    });
     for (const name of TEXTS) this.#inputs[name].addEventListener("input", () => this.set({ [name]: this.#inputs[name].value }));
     for (const name of CHOICES) this.#selects[name].addEventListener("change", () => this.set({ [name]: this.#selects[name].value }));
     this.#request.addEventListener("click", () => this.set({ request: "" }));

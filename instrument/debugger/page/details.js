@@ -1,9 +1,11 @@
 /** Everything about one event. */
 
+import { problems } from "./banners.js";
 import { comparison } from "./comparison.js";
 import { element, icon } from "./dom.js";
+import { facts } from "./facts.js";
 import { markOf, title } from "./records.js";
-import { clock, lasting } from "./times.js";
+import { lasting } from "./times.js";
 import { expandable, isolated } from "./text.js";
 import { jsonTree } from "./tree.js";
 
@@ -30,7 +32,6 @@ import { jsonTree } from "./tree.js";
  */
 
 const MOST_RELATED = 20;
-const MOST_VIOLATIONS = 50;
 /** What every message has, and what is seldom looked at. */
 const CLOSED = new Set(["context", "integrations"]);
 
@@ -91,119 +92,6 @@ function header(entry, pinned, actions) {
  */
 function button(text, name, work) {
   return element("button", { type: "button", on: { click: work } }, icon(name), text);
-}
-
-/**
- * @param {EventRecord} record
- * @param {Actions} actions
- */
-function problems({ status, violations, reason, duplicate_of, late }, actions) {
-  const parts = [];
-  if (status === "refused" || status === "dropped") {
-    const what = status === "refused" ? "The client refused it, and it was never sent." : "The client accepted it, and no destination will get it.";
-    parts.push(banner(status, what, ...(reason ? [element("p", {}, isolated(reason, 1000))] : [])));
-  }
-  if (status === "unknown") {
-    parts.push(banner("unknown", "No class that was loaded declares it.", ...(reason ? [element("p", {}, isolated(reason, 1000))] : [])));
-  }
-  if (violations.length > 0) {
-    const lines = violations.slice(0, MOST_VIOLATIONS).map(({ path, reason: why }) => {
-      return element("li", {}, element("code", {}, path ? isolated(path, 300) : "the message"), " ", expandable(why, 600));
-    });
-    const count = violations.length === 1 ? "It breaks the plan in one place." : `It breaks the plan in ${violations.length} places.`;
-    const rest = violations.length > MOST_VIOLATIONS ? [element("p", {}, `Shown are the first ${MOST_VIOLATIONS}.`)] : [];
-    parts.push(banner("invalid", count, element("ul", { class: "violations" }, ...lines), ...rest));
-  }
-  if (duplicate_of !== null) {
-    const first = element("button", { type: "button", class: "link", on: { click: () => actions.open(duplicate_of) } }, `#${duplicate_of.toLocaleString("en")}`);
-    parts.push(banner("duplicate", "It has the id of an earlier message; receivers drop it.", element("p", {}, "The first is ", first, ".")));
-  }
-  if (late) parts.push(banner("late", "It began after its request had ended, and is not given that request's ids."));
-  return parts;
-}
-
-/**
- * @param {string} mark
- * @param {string} what
- * @param {...Node} more
- */
-function banner(mark, what, ...more) {
-  return element(
-    "div",
-    { class: `banner mark-${mark}` },
-    icon(markOf(mark).icon),
-    element("div", {}, element("p", { class: "banner-what" }, element("b", {}, `${markOf(mark).label}. `), what), ...more),
-  );
-}
-
-/**
- * @param {Entry} entry
- * @param {PlanMessage | null} declared
- * @param {Actions} actions
- */
-function facts({ record, received }, declared, actions) {
-  /** @type {[string, (Node | string)[]][]} */
-  const known = [["Received", [clock(received)]]];
-  if (typeof record.envelope.timestamp === "string") known.push(["Timestamp", [isolated(record.envelope.timestamp, 60)]]);
-  known.push(["User", record.user === null ? ["none"] : [isolated(record.user, 120), only("this user", () => actions.filter({ user: `=${record.user}` }))]]);
-  const fields = Object.entries(record.scope).filter(([name]) => name !== "user_id" && name !== "anonymous_id");
-  if (fields.length > 0) {
-    known.push(["Scope", fields.slice(0, 30).map(([field, value]) => scopeField(field, String(value), actions))]);
-  }
-  if (record.request !== null) {
-    const name = record.request;
-    known.push(["Request", [isolated(name, 80), only("this request", () => actions.filter({ request: name }))]]);
-  }
-  if (record.name !== null) {
-    const name = record.name;
-    known.push(["Event", [isolated(name, 120), only("this event", () => actions.filter({ name }))]]);
-  }
-  known.push(["Message id", [record.message_id ? isolated(record.message_id, 120) : "none"]]);
-  if (record.write_key_hint !== null) known.push(["Write key", ["ends in ", isolated(record.write_key_hint, 20)]]);
-  known.push(["Handler", record.handler === null ? ["not told; clients tell it in debug mode"] : handler(record.handler)]);
-  if (declared !== null) {
-    const doc = declared.doc ? [element("span", { class: "doc" }, expandable(declared.doc, 200))] : [];
-    known.push(["Declared", [element("code", {}, isolated(declared.class_name, 120)), place(declared.file, declared.line), ...doc]]);
-  }
-  const rows = known.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, ...value)]);
-  return element("dl", { class: "facts" }, ...rows);
-}
-
-/**
- * @param {string} field
- * @param {string} value
- * @param {Actions} actions
- */
-function scopeField(field, value, actions) {
-  const work = () => actions.filter({ field, value: `=${value}` });
-  return element(
-    "span",
-    { class: "scope-field" },
-    isolated(field, 60),
-    element("b", {}, isolated(value, 120)),
-    only("this value", work),
-  );
-}
-
-/**
- * @param {string} what
- * @param {() => void} work
- */
-function only(what, work) {
-  return element("button", { type: "button", class: "only", "aria-label": `Show only ${what}`, title: `Show only ${what}`, on: { click: work } }, icon("filter"));
-}
-
-/** @param {NonNullable<EventRecord["handler"]>} handler */
-function handler({ name, file, line }) {
-  return [element("code", {}, isolated(name, 300)), ...(file === null ? [] : [place(file, line)])];
-}
-
-/**
- * @param {string} file
- * @param {number | null} line
- */
-function place(file, line) {
-  return element("span", { class: "place" }, isolated(line === null ? file : `${file}:${line}`, 400));
 }
 
 /**

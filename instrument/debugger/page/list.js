@@ -210,7 +210,7 @@ function cells({ record, marks, received }) {
 function secondLine({ violations, reason, status, user, scope }) {
   if (violations.length > 0) {
     const [{ path, reason: first }] = violations;
-    const more = violations.length > 1 ? ` and ${violations.length - 1} more` : "";
+    const more = violations.length > 1 ? `, and ${violations.length - 1} more` : "";
     const place = path ? [element("code", {}, isolated(path, 60)), " "] : [];
     return [element("span", { class: "wrong" }, ...place, isolated(first, 160), more)];
   }

@@ -28,7 +28,7 @@ export function startShortcuts(shortcuts, table, enabled) {
   document.addEventListener("keydown", (event) => {
     const work = works.get(event.key === "Escape" ? "Esc" : event.key);
     if (work === undefined || event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key !== "Escape" && (!enabled.checked || isTyping(event.target))) return;
+    if (isTyping(event.target) || (event.key !== "Escape" && !enabled.checked)) return;
     if (document.querySelector("dialog[open]")) return;
     event.preventDefault();
     work();

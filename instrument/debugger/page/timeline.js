@@ -53,6 +53,15 @@ export class Timeline {
     this.#box.querySelector("button")?.focus();
   }
 
+  /** @param {number} steps how far down */
+  move(steps) {
+    const all = /** @type {HTMLElement[]} */ ([...this.#box.querySelectorAll("[data-seq]")]);
+    const active = all.findIndex((each) => each.dataset.seq === String(this.#active));
+    const reached = all[active === -1 ? 0 : active + steps];
+    reached?.focus();
+    reached?.click();
+  }
+
   /** @param {number | null} active */
   mark(active) {
     this.#active = active;
