@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from instrument.plan.model import PersonalData
 
 Call = Literal["track", "identify", "group", "page", "screen", "alias"]
 """A call of the Segment spec: https://segment.com/docs/connections/spec/"""
@@ -19,6 +22,8 @@ class DraftField:
         required: whether it is always there.
         name: the name that the field has to have; `None` where it comes from the key.
         description: what it means.
+        deprecated: what is to be used instead, or `True` where nothing is said.
+        personal: the marks of personal data.
         notes: comments for whoever reads the class.
     """
 
@@ -27,6 +32,8 @@ class DraftField:
     required: bool
     name: str | None = None
     description: str = ""
+    deprecated: str | bool = False
+    personal: tuple[PersonalData, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -35,11 +42,12 @@ class DraftScope:
     """A scope: identifying fields that messages share.
 
     Attributes:
-        name: the name of the class.
+        name: the name in the plan.
         bases: the names of the scopes that it inherits from.
         fields: the fields of its own.
         where: the place in the plan.
         root: the document in which its schemas look up what they refer to.
+        class_name: the name that the class has to have; `None` where it is that in the plan.
         description: what it means.
     """
 
@@ -48,6 +56,7 @@ class DraftScope:
     fields: tuple[DraftField, ...]
     where: str
     root: Any = None
+    class_name: str | None = None
     description: str = ""
 
 
@@ -63,8 +72,11 @@ class DraftMessage:
         scopes: the names of the scopes that it inherits from.
         root: the document in which its schemas look up what they refer to.
         class_name: the name that the class has to have; `None` where it comes from the event's name.
+        module: the name of the module that it goes into.
         category: the category of a page or screen.
         description: what it means.
+        owner: who looks after it.
+        deprecated: what is to be sent instead, or `True` where nothing is said.
         notes: comments for whoever reads the class.
     """
 
@@ -75,8 +87,11 @@ class DraftMessage:
     scopes: tuple[str, ...]
     root: Any = None
     class_name: str | None = None
+    module: str = "events"
     category: str | None = None
     description: str = ""
+    owner: str | None = None
+    deprecated: str | bool = False
     notes: tuple[str, ...] = ()
 
 

@@ -10,13 +10,11 @@ import unicodedata
 import pydantic
 
 import instrument
-from instrument.declared import IDENTITY
-from instrument.messages import Alias, Group, Identify, Page, Screen, Track
+from instrument.declared import IDENTITY, Declared
 from instrument.names import words
 from instrument.scopes import Scope
 
 _MAX_LENGTH = 60
-_BASES = (Track, Identify, Group, Page, Screen, Alias, Scope)
 
 _TYPING: list[str] = vars(typing)["__all__"]  # which the stubs do not have
 
@@ -25,9 +23,10 @@ _TAKEN_CLASS_NAMES: frozenset[str] = frozenset(
     {*dir(builtins), *_TYPING, *pydantic.__all__, *instrument.__all__, "UUID", "dt"}
 )
 
+_TAKEN_MODULES = frozenset({"scopes", "objects"})
+
 # What the annotations of a class look up in the class itself first.
 _TAKEN_FIELD_NAMES = frozenset({"bool", "dict", "dt", "float", "int", "list", "set", "str", "tuple", *IDENTITY})
-_ID_NAMES = frozenset({"group_id", "previous_id"})
 
 # pydantic warns of every name that begins like this.
 _PROTECTED = ("model_validate", "model_dump")
@@ -51,10 +50,14 @@ def class_identifier(text: str, *, otherwise: str) -> str:
     return name + otherwise if name in _TAKEN_CLASS_NAMES else name
 
 
-def field_identifier(key: str) -> str:
+def field_identifier(key: str, base: type[Declared] = Scope) -> str:
     """Return the name of a field for any key, in snake_case.
 
     A name that the language, pydantic or the Segment spec needs for itself is followed by an underscore.
+
+    Args:
+        key: the key.
+        base: what the class inherits from.
 
     >>> field_identifier("firstName"), field_identifier("Product ID"), field_identifier("class")
     ('first_name', 'product_id', 'class_')
@@ -66,7 +69,17 @@ def field_identifier(key: str) -> str:
     name = "_".join(_parts(name))
     if not name[:1].isidentifier() or name.startswith(_PROTECTED):
         name = f"field_{name}".rstrip("_")
-    return f"{name}_" if _is_taken(name) else name
+    return f"{name}_" if _is_taken(name, base) else name
+
+
+def module_identifier(path: str) -> str:
+    """Return the name of the module for messages that were declared in a module of this path.
+
+    >>> module_identifier("shop.analytics.orders"), module_identifier("shop.scopes"), module_identifier("")
+    ('orders', 'events', 'events')
+    """
+    name = path.rpartition(".")[2]
+    return name if _is_plain(name) and name.isascii() and name not in _TAKEN_MODULES else "events"
 
 
 def can_be_class(name: str) -> bool:
@@ -74,9 +87,9 @@ def can_be_class(name: str) -> bool:
     return _is_plain(name) and name not in _TAKEN_CLASS_NAMES
 
 
-def can_be_field(name: str) -> bool:
-    """Whether a field can have the name."""
-    return _is_plain(name) and not name.startswith(_PROTECTED) and not _is_taken(name)
+def can_be_field(name: str, base: type[Declared] = Scope) -> bool:
+    """Whether a field of a class that inherits from `base` can have the name."""
+    return _is_plain(name) and not name.startswith(_PROTECTED) and not _is_taken(name, base)
 
 
 def unique(name: str, taken: set[str]) -> str:
@@ -114,10 +127,11 @@ def _is_plain(name: str) -> bool:
     return _normal(name) == name and name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_")
 
 
-def _is_taken(name: str) -> bool:
+def _is_taken(name: str, base: type[Declared]) -> bool:
     return (
         keyword.iskeyword(name)
         or name in _TAKEN_FIELD_NAMES
-        or name in _ID_NAMES
-        or any(hasattr(base, name) or name in base.__reserved_names__ for base in _BASES)
+        or name in base.__reserved_names__
+        or name in base.model_fields
+        or hasattr(base, name)
     )

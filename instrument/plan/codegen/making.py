@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from instrument.plan.codegen.known import known_names
 from instrument.plan.codegen.modules import make_modules
-from instrument.plan.codegen.package import check_directory, read_modules, write_modules
+from instrument.plan.codegen.package import check_directory, check_modules, read_modules, write_modules
 from instrument.plan.codegen.problems import PackageError
 
 if TYPE_CHECKING:
@@ -51,8 +51,11 @@ def make_package(draft: Draft, directory: Path, command: str, *, prune: bool = F
         MissingExtra: a package of the extra is not installed.
     """
     check_directory(directory)
-    known = known_names(*read_modules(directory, force=force).values())
+    former = read_modules(directory, force=force)
+    known = known_names(*former.values())
     made = make_modules(draft, known)
+    if not force:
+        check_modules(directory, made.modules)
     removed = [key for key in known.messages if key not in made.messages]
     if removed and not prune:
         gone = "\n".join(f"  {call} {name!a}: class {known.messages[call, name]}" for call, name in removed)
@@ -60,7 +63,7 @@ def make_package(draft: Draft, directory: Path, command: str, *, prune: bool = F
             f"{directory}: the plan has these no more, and code may still use their classes:\n{gone}\n"
             "Give --prune to remove them, once nothing uses them."
         )
-    changed = write_modules(directory, made.modules, command, draft.source)
+    changed = write_modules(directory, made.modules, former, command, draft.source)
     return Making(
         messages=len(draft.messages),
         added=tuple(name for call, name in made.messages if (call, name) not in known.messages),

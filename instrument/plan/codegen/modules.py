@@ -8,22 +8,24 @@ from typing import TYPE_CHECKING
 from instrument.names import event_name
 from instrument.plan.codegen.annotations import annotate
 from instrument.plan.codegen.classes import ClassSource, FieldSource
-from instrument.plan.codegen.drafts import DraftMessage
-from instrument.plan.codegen.naming import ID_KEYS, ClassNames, identity, name_classes, name_fields
+from instrument.plan.codegen.drafts import DraftField, DraftMessage
+from instrument.plan.codegen.naming import BASES, ID_KEYS, ClassNames, identity, name_classes, name_fields
 from instrument.plan.codegen.reduction import Reduction
 from instrument.plan.codegen.references import Document
 from instrument.plan.codegen.source import clean, literal, text
+from instrument.scopes import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from instrument.declared import Declared
     from instrument.plan.codegen.annotations import Annotation
     from instrument.plan.codegen.drafts import Draft, DraftScope
     from instrument.plan.codegen.known import KnownNames
     from instrument.plan.codegen.reduction import Member, NestedObject
+    from instrument.plan.model import PersonalData
 
-SCOPES, OBJECTS, EVENTS = "scopes.py", "objects.py", "events.py"
-MODULES = (SCOPES, OBJECTS, EVENTS)
+_SCOPES, _OBJECTS = "scopes", "objects"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,14 @@ def make_modules(draft: Draft, known: KnownNames) -> Made:
     members.update({each.id: each.members for each in reduction.objects})
     names = name_classes(draft, reduction.objects, known)
     package = _Package(draft, known, names, members, annotate(members))
-    modules = {SCOPES: package.scopes_module(), EVENTS: package.events_module()}
+    modules = {_SCOPES: package.scopes_module()}
     if reduction.objects:
-        modules[OBJECTS] = package.objects_module(reduction.objects)
+        modules[_OBJECTS] = package.objects_module(reduction.objects)
+    for name in {each.module: None for each in draft.messages} or ["events"]:
+        modules[name] = package.messages_module(name)
+    sources = {f"{name}.py": source for name, source in modules.items()}
     made = map(identity, draft.messages)
-    return Made(modules, dict(zip(made, names.messages, strict=True)), (*draft.remarks, *reduction.remarks))
+    return Made(sources, dict(zip(made, names.messages, strict=True)), (*draft.remarks, *reduction.remarks))
 
 
 def _members(draft: DraftMessage | DraftScope, reduction: Reduction, documents: dict[int, Document]) -> list[Member]:
@@ -149,15 +154,17 @@ class _Package:
         module.body += [f"{name}.model_rebuild()" for name in waiting]
         return module.source()
 
-    def events_module(self) -> str:
+    def messages_module(self, module_name: str) -> str:
         module = _Module("The messages of the tracking plan.")
         for index, message in enumerate(self.draft.messages):
-            name, base = self.names.messages[index], message.call.capitalize()
+            if message.module != module_name:
+                continue
+            name, base = self.names.messages[index], BASES[message.call]
             scopes = [self.names.scopes[each] for each in message.scopes]
-            module.take("instrument", base)
-            module.take(f".{SCOPES.removesuffix('.py')}", *scopes)
-            fields = self._fields(module, f"M{index}", name, self._inherited(message.scopes))
-            arguments = [base, *scopes, *_arguments(message, name)]
+            module.take("instrument", base.__name__)
+            module.take(f".{_SCOPES}", *scopes)
+            fields = self._fields(module, f"M{index}", name, self._inherited(message.scopes), base)
+            arguments = [base.__name__, *scopes, *_arguments(message, name)]
             module.add(ClassSource(name, arguments, message.description, fields, message.notes))
         return module.source()
 
@@ -173,9 +180,14 @@ class _Package:
         return found
 
     def _fields(
-        self, module: _Module, id_: str, owner: str, inherited: frozenset[str] = frozenset()
+        self,
+        module: _Module,
+        id_: str,
+        owner: str,
+        inherited: frozenset[str] = frozenset(),
+        base: type[Declared] = Scope,
     ) -> list[FieldSource]:
-        names = name_fields(self.members[id_], owner, self.known, inherited)
+        names = name_fields(self.members[id_], owner, self.known, inherited, base)
         parts = zip(names, self.members[id_], self.annotations[id_], strict=True)
         return [self._field(module, name, member, annotation) for name, member, annotation in parts]
 
@@ -185,14 +197,19 @@ class _Package:
         written, default = annotation.written(self.names.objects), _default(member)
         if default == "None" and not annotation.admits_none:
             written += " | None"
+        draft = member.draft or DraftField(member.key, member.schema, member.required)
+        if draft.personal:
+            module.take("typing", "Annotated")
+            module.take("instrument", "PII")
+            written = f"Annotated[{written}, {', '.join(map(_mark, draft.personal))}]"
         if module.above is None and annotation.refers_to:
-            module.take(f".{OBJECTS.removesuffix('.py')}", *(self.names.objects[each] for each in annotation.refers_to))
+            module.take(f".{_OBJECTS}", *(self.names.objects[each] for each in annotation.refers_to))
         elif module.above is not None and not annotation.refers_to <= module.above:
             written = repr(written)
         options = _options(name, member, annotation)
         if options:
             module.take("pydantic", "Field")
-        return FieldSource(name, written, default, options, member.notes)
+        return FieldSource(name, written, default, options, draft.notes)
 
 
 def _options(name: str, member: Member, annotation: Annotation) -> dict[str, str]:
@@ -201,7 +218,14 @@ def _options(name: str, member: Member, annotation: Annotation) -> dict[str, str
         options["serialization_alias"] = text(member.key)
     if clean(member.description):
         options["description"] = text(clean(member.description))
+    if member.draft is not None and member.draft.deprecated:
+        options["deprecated"] = literal(member.draft.deprecated)
     return options
+
+
+def _mark(personal: PersonalData) -> str:
+    policy = "" if personal.policy == "drop" else f", policy={text(personal.policy)}"
+    return f"PII({text(personal.category)}{policy})"
 
 
 def _arguments(message: DraftMessage, class_name: str) -> list[str]:
@@ -210,6 +234,10 @@ def _arguments(message: DraftMessage, class_name: str) -> list[str]:
         arguments.append(f"name={text(message.name)}")
     if message.category is not None:
         arguments.append(f"category={text(message.category)}")
+    if message.owner is not None:
+        arguments.append(f"owner={text(message.owner)}")
+    if message.deprecated:
+        arguments.append(f"deprecated={literal(message.deprecated)}")
     return arguments
 
 

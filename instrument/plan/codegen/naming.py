@@ -5,18 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from instrument.messages import Alias, Group, Identify, Page, Screen, Track
 from instrument.plan.codegen.identifiers import can_be_class, can_be_field, class_identifier, field_identifier, unique
 from instrument.plan.codegen.problems import PlanFileError
+from instrument.scopes import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from instrument.plan.codegen.drafts import Draft, DraftMessage
+    from instrument.declared import Declared
+    from instrument.plan.codegen.drafts import Call, Draft, DraftMessage
     from instrument.plan.codegen.known import KnownNames
     from instrument.plan.codegen.reduction import Member, NestedObject
 
 ID_KEYS = {"userId": "user_id", "anonymousId": "anonymous_id", "groupId": "group_id", "previousId": "previous_id"}
 """The ids of the Segment spec: by key, the name of the field. No property has them."""
+
+BASES: Mapping[Call, type[Declared]] = {
+    "track": Track,
+    "identify": Identify,
+    "group": Group,
+    "page": Page,
+    "screen": Screen,
+    "alias": Alias,
+}
+"""The base of each call's messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +49,7 @@ def name_classes(draft: Draft, objects: Sequence[NestedObject], known: KnownName
     """
     _check_messages(draft.messages)
     taken: set[str] = set()
-    scopes = {each.name: unique(_class_name(each.name, "Scope"), taken) for each in draft.scopes}
+    scopes = {each.name: unique(_class_name(each.class_name or each.name, "Scope"), taken) for each in draft.scopes}
     kept = [known.messages.get(identity(each)) for each in draft.messages]
     taken.update(name for name in kept if name is not None)
     messages = [
@@ -48,7 +61,9 @@ def name_classes(draft: Draft, objects: Sequence[NestedObject], known: KnownName
     )
 
 
-def name_fields(members: Sequence[Member], owner: str, known: KnownNames, inherited: frozenset[str]) -> list[str]:
+def name_fields(
+    members: Sequence[Member], owner: str, known: KnownNames, inherited: frozenset[str], base: type[Declared] = Scope
+) -> list[str]:
     """Name the fields of a class; no two have one name.
 
     Args:
@@ -56,22 +71,24 @@ def name_fields(members: Sequence[Member], owner: str, known: KnownNames, inheri
         owner: the name of the class.
         known: the names of an earlier run.
         inherited: the names of the fields that the class inherits.
+        base: what the class inherits from.
     """
     used = set(inherited)
     kept: list[str | None] = []
     for member in members:
-        name = _given(member.key, member.name) or known.fields.get((owner, member.key))
+        name = _given(member, base) or known.fields.get((owner, member.key))
         kept.append(None if name in used else name)
         used.update([] if name is None else [name])
     return [
-        unique(field_identifier(member.key), used) if name is None else name
+        unique(field_identifier(member.key, base), used) if name is None else name
         for member, name in zip(members, kept, strict=True)
     ]
 
 
-def _given(key: str, name: str | None) -> str | None:
-    """Return a name that a plan gives, if it can be one."""
-    possible = name is not None and (ID_KEYS.get(key) == name or can_be_field(name))
+def _given(member: Member, base: type[Declared]) -> str | None:
+    """Return the name that the plan gives, if it can be one."""
+    name = None if member.draft is None else member.draft.name
+    possible = name is not None and (ID_KEYS.get(member.key) == name or can_be_field(name, base))
     return name if possible else None
 
 

@@ -14,11 +14,10 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from instrument.plan.codegen.fingerprints import is_made, is_unchanged, with_header
-from instrument.plan.codegen.modules import MODULES
 from instrument.plan.codegen.problems import MissingExtra, PackageError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
 _INIT = "__init__.py"
 _INIT_TEXT = '"""The messages that the application sends."""\n'
@@ -43,36 +42,48 @@ def read_modules(directory: Path, *, force: bool) -> dict[str, str]:
 
     Args:
         directory: the package.
-        force: whether modules that were changed or written by hand are replaced.
+        force: whether modules that were changed by hand are replaced.
 
     Raises:
-        PackageError: a module was changed by hand, or was not made by this command.
+        PackageError: a module was changed by hand.
     """
     found: dict[str, str] = {}
-    for name in MODULES:
-        path = directory / name
+    for path in sorted(directory.glob("*.py")):
         source = _read(path)
-        if source is None:
+        if source is None or not is_made(source):
             continue
-        found[name] = source
-        if force:
-            continue
-        if not is_made(source):
-            raise PackageError(f"{path}: it was not made by this command. Make the package elsewhere, or give --force.")
-        if not is_unchanged(source):
+        if not force and not is_unchanged(source):
             raise PackageError(
                 f"{path}: it was changed by hand since it was made, which would be lost. Move the change to another "
                 "module of the package, or to the plan; or give --force."
             )
+        found[path.name] = source
     return found
 
 
-def write_modules(directory: Path, modules: Mapping[str, str], command: str, origin: str) -> list[str]:
+def check_modules(directory: Path, names: Iterable[str]) -> None:
+    """Check that no module that is to be written is one that somebody else wrote.
+
+    Raises:
+        PackageError: there is one.
+    """
+    for name in names:
+        source = _read(directory / name)
+        if source is not None and not is_made(source):
+            raise PackageError(
+                f"{directory / name}: it was not made by this command. Make the package elsewhere, or give --force."
+            )
+
+
+def write_modules(
+    directory: Path, modules: Mapping[str, str], former: Iterable[str], command: str, origin: str
+) -> list[str]:
     """Write the modules of a package; a new package appears whole.
 
     Args:
         directory: the package.
         modules: by file name, their source code.
+        former: the names of those that an earlier run made.
         command: the command that makes them.
         origin: what they are made from.
 
@@ -90,7 +101,7 @@ def write_modules(directory: Path, modules: Mapping[str, str], command: str, ori
             if _read(directory / _INIT) is None:
                 wanted[_INIT] = _INIT_TEXT
             changed = {name: source for name, source in wanted.items() if _read(directory / name) != source}
-            stale = [name for name in MODULES if name not in wanted and (directory / name).exists()]
+            stale = [name for name in former if name not in wanted]
             _put(directory, changed, stale, temporary)
     except OSError as error:
         raise PackageError(f"{directory}: it cannot be written: {error.strerror}") from None

@@ -45,15 +45,14 @@ _UNSAID = (
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A field, with its schema reduced; the rest is as in its draft."""
+    """A field with its schema reduced, and its draft where it is none of a nested object."""
 
     key: str
     schema: Schema
     required: bool
     description: str = ""
     default: Any = None
-    name: str | None = None
-    notes: tuple[str, ...] = ()
+    draft: DraftField | None = None
 
 
 @dataclass(slots=True)
@@ -105,7 +104,7 @@ class Reduction:
         schema = _Reducer(self, document).reduce(draft.schema, where, f"{owner} {draft.key}")
         description = draft.description or description_of(draft.schema)
         default = self.default(draft.schema, schema, where)
-        return Member(draft.key, schema, draft.required, description, default, draft.name, draft.notes)
+        return Member(draft.key, schema, draft.required, description, default, draft)
 
     def count(self, where: str) -> None:
         """Count a schema.

@@ -9,19 +9,32 @@ https://docs.segmentapis.com/tag/Tracking-Plans, https://segment.com/docs/protoc
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from instrument.plan.codegen.documents import validated
-from instrument.plan.codegen.drafts import USER_SCOPE, Call, Draft, DraftField, DraftMessage
 from instrument.plan.codegen.jsons import is_list, is_object
+from instrument.plan.codegen.notes import (
+    deprecation,
+    note,
+    noted_field,
+    noted_ids,
+    noted_names,
+    noted_scopes,
+    text_note,
+)
+from instrument.plan.codegen.planned import draft_message, draft_of, draft_scope
 from instrument.plan.codegen.problems import PlanFileError
 from instrument.plan.codegen.reduction import description_of, members_of
 from instrument.plan.codegen.references import Document
+from instrument.plan.model import CodePlace, PlannedMessage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from instrument.plan.codegen.drafts import Draft, DraftMessage
+    from instrument.plan.model import PlannedField
 
 _Kind = Literal["TRACK", "IDENTIFY", "GROUP", "PAGE", "SCREEN", "COMMON"]
 _UNNAMED: Mapping[str, str] = {"identify": "UserTraits", "group": "GroupTraits"}
@@ -80,7 +93,7 @@ def read_segment_plan(value: Any, where: str, source: str) -> Draft:
     common = [each for each in rules if each.rule.type == "COMMON"]
     shared = [field for each in common for field in _fields(each, "properties")]
     messages = [_message(each, shared) for each in rules if each.rule.type != "COMMON"]
-    return Draft(source, tuple(messages), (USER_SCOPE,), tuple(remarks))
+    return draft_of(source, messages, [draft_scope(each, where) for each in noted_scopes(value, where)], where, remarks)
 
 
 def _looks_like_rule(value: Any) -> bool:
@@ -141,34 +154,39 @@ def _newest(rules: Iterable[_Placed], remarks: list[str]) -> Iterator[_Placed]:
     yield from found.values()
 
 
-def _message(placed: _Placed, shared: list[DraftField]) -> DraftMessage:
-    rule = placed.rule
-    call = cast("Call", rule.type.lower())
-    fields = list(_fields(placed, _PAYLOADS.get(call, "properties")))
+def _message(placed: _Placed, shared: list[PlannedField]) -> DraftMessage:
+    rule, schema = placed.rule, placed.rule.schema_
+    call = rule.type.lower()
+    properties = list(_fields(placed, _PAYLOADS.get(call, "properties")))
     if call == "track":
-        own = {each.key for each in fields}
-        fields += [replace(each) for each in shared if each.key not in own]
-    unnamed = _UNNAMED.get(call)
-    return DraftMessage(
-        call=call,
-        name=None if unnamed else rule.key,
-        fields=tuple(fields),
-        where=placed.where,
-        scopes=(USER_SCOPE.name,),
-        root=rule.schema_,
-        class_name=unnamed if unnamed or rule.key else call.capitalize() + "Viewed",
-        description=rule.description or description_of(rule.schema_),
+        own = {each.key for each in properties}
+        properties += [each for each in shared if each.key not in own]
+    class_name = text_note(schema, "class") or _UNNAMED.get(call)
+    planned = PlannedMessage(
+        kind=call,
+        name=None if call in _UNNAMED else rule.key,
+        class_name=class_name or ("" if rule.key else f"{call.capitalize()}Viewed"),
+        module=text_note(schema, "module") or "",
+        doc=rule.description or description_of(schema),
+        owner=text_note(schema, "owner"),
+        deprecated=deprecation(schema),
+        category=text_note(schema, "category"),
+        scopes=noted_names(schema, "scopes", f"{placed.where}.jsonSchema"),
+        ids=tuple(noted_ids(note(schema, "ids"), f"{placed.where}.jsonSchema.x-instrument-ids")),
+        properties=tuple(properties),
+        declared=CodePlace(file=""),
     )
+    return replace(draft_message(planned, placed.where), root=schema)
 
 
-def _fields(placed: _Placed, payload: str) -> Iterator[DraftField]:
+def _fields(placed: _Placed, payload: str) -> Iterator[PlannedField]:
     """Give the fields of a rule: its schema is that of the whole message, or, in newer plans, of the payload alone."""
     schema, place = placed.rule.schema_, f"{placed.where}.jsonSchema"
     properties: Any = schema.get("properties")
     if is_object(properties) and _is_envelope(properties, payload):
         schema, place = properties[payload], f"{place}.properties.{payload}"
     for key, each, required in members_of(schema, Document(placed.rule.schema_, placed.where), place):
-        yield DraftField(key, each, required)
+        yield noted_field(key, each, f"{place}.properties[{key!a}]", required=required)
 
 
 def _is_envelope(properties: dict[str, Any], payload: str) -> bool:
