@@ -32,7 +32,10 @@ def codegen(
     prune: Prune = False,
     force: Force = False,
 ) -> None:
-    """Make the scopes and events of a plan: of Segment Protocols or Typewriter.
+    """Make the scopes and events of a plan.
+
+    FILE is a plan of Segment Protocols or Typewriter, a directory with a JSON Schema for each event, a table in CSV,
+    our plan file, or one of our exports json-schema, protocols and csv.
 
     Run it again when the plan has changed: classes and fields keep their names, and modules that are written by hand
     in the same package are left alone.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from instrument.plan.codegen.jsons import is_list
 from instrument.plan.codegen.problems import PlanFileError
+from instrument.plan.jsons import is_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

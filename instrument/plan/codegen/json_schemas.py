@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from instrument.plan.codegen.documents import read_json
 from instrument.plan.codegen.drafts import Call
-from instrument.plan.codegen.jsons import is_list, is_object
 from instrument.plan.codegen.notes import deprecation, noted_field, noted_names, noted_scopes, text_note
 from instrument.plan.codegen.planned import draft_message, draft_of, draft_scope
 from instrument.plan.codegen.problems import PlanFileError
 from instrument.plan.codegen.reduction import description_of, members_of
 from instrument.plan.codegen.references import Document
+from instrument.plan.jsons import is_list, is_object
 from instrument.plan.model import CodePlace, PlannedMessage
 
 if TYPE_CHECKING:

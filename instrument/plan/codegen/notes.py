@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from instrument.plan.codegen.documents import validated
-from instrument.plan.codegen.jsons import is_list, is_object
 from instrument.plan.codegen.problems import PlanFileError
+from instrument.plan.jsons import is_list, is_object
 from instrument.plan.model import PlannedField, PlannedScope
 
 if TYPE_CHECKING:
@@ -50,8 +50,10 @@ def noted_field(key: str, schema: Any, where: str, *, required: bool) -> Planned
     Raises:
         PlanFileError: a note has another shape.
     """
+    if isinstance(schema, bool):
+        return PlannedField(key=key, name="", type="", schema={} if schema else {"not": {}}, required=required)
     if not is_object(schema):
-        return PlannedField(key=key, name="", type="", schema={}, required=required)
+        raise PlanFileError(where, "an object is expected here")
     facts = {
         "key": key,
         "name": text_note(schema, "name") or "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -9,12 +10,12 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from instrument.plan.codegen.documents import validated
 from instrument.plan.codegen.drafts import USER_SCOPE, Call, Draft, DraftField, DraftMessage, DraftScope
 from instrument.plan.codegen.identifiers import module_identifier
-from instrument.plan.codegen.jsons import is_object
 from instrument.plan.codegen.problems import PlanFileError
+from instrument.plan.jsons import is_object
 from instrument.plan.model import Plan, PlannedMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from instrument.plan.model import PlannedField, PlannedScope
 
@@ -44,15 +45,35 @@ def draft_of(
     """Put messages and scopes together; messages without an identity get the scope of a user.
 
     Raises:
-        PlanFileError: a scope is named that is not there, or one inherits from itself.
+        PlanFileError: a scope is named that is not there, or one inherits from itself; or a message has a key twice.
     """
     by_name = {each.name: each for each in scopes}
-    complete = [each if _has_identity(each) else _of_user(each, by_name) for each in messages]
-    for each in complete:
-        for name in each.scopes:
-            if name not in by_name:
-                raise PlanFileError(each.where, f"there is no scope {name!a}")
-    return Draft(source, tuple(complete), tuple(_bases_first(by_name, where)), tuple(remarks))
+    identified = [each if _has_identity(each) else _of_user(each, by_name) for each in messages]
+    ordered = _bases_first(by_name, where)
+    inherited: dict[str, frozenset[str]] = {}
+    for scope in ordered:
+        above = frozenset[str]().union(*(inherited[base] for base in scope.bases))
+        inherited[scope.name] = above.union(each.key for each in scope.fields)
+    found = list(remarks)
+    complete = tuple(_without_inherited(each, inherited, found) for each in identified)
+    return Draft(source, complete, tuple(ordered), tuple(found))
+
+
+def _without_inherited(
+    message: DraftMessage, inherited: Mapping[str, frozenset[str]], remarks: list[str]
+) -> DraftMessage:
+    """Leave out fields whose keys a scope of the message has already."""
+    for name in message.scopes:
+        if name not in inherited:
+            raise PlanFileError(message.where, f"there is no scope {name!a}")
+    above = frozenset[str]().union(*(inherited[name] for name in message.scopes))
+    counts = Counter(each.key for each in message.fields)
+    for key, count in counts.items():
+        if count > 1:
+            raise PlanFileError(message.where, f"the property {key!a} is there {count} times")
+        if key in above:
+            remarks.append(f"{message.where}: property {key!a}: it is left out, since a scope has it already")
+    return replace(message, fields=tuple(each for each in message.fields if each.key not in above))
 
 
 def draft_message(message: PlannedMessage, where: str) -> DraftMessage:

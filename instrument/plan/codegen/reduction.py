@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 from pydantic import StringConstraints, TypeAdapter
 from pydantic_core import SchemaError
 
-from instrument.plan.codegen.jsons import is_list, is_object, kind_of
 from instrument.plan.codegen.problems import PlanFileError
+from instrument.plan.jsons import is_list, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -364,8 +364,15 @@ def _required(node: Schema, where: str) -> set[str]:
 
 def _mapping(value: Any, where: str) -> Schema:
     if not is_object(value):
-        raise PlanFileError(where, f"an object is expected here, not {kind_of(value)}")
+        raise PlanFileError(where, f"an object is expected here, not {_kind_of(value)}")
     return value
+
+
+def _kind_of(value: Any) -> str:
+    if value is None:
+        return "null"
+    kinds = ((dict, "an object"), (list, "a list"), (bool, "a boolean"), (str, "a text"))
+    return next((name for kind, name in kinds if isinstance(value, kind)), "a number")
 
 
 def _is_object_with_properties(node: Schema) -> bool:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from instrument.plan.codegen.jsons import is_list, is_object
 from instrument.plan.codegen.problems import PlanFileError
+from instrument.plan.jsons import is_list, is_object
 
 _MAX_LOOK_UPS = 10_000
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from instrument.plan.codegen.documents import validated
-from instrument.plan.codegen.jsons import is_list, is_object
 from instrument.plan.codegen.notes import (
     deprecation,
     note,
@@ -28,6 +27,7 @@ from instrument.plan.codegen.planned import draft_message, draft_of, draft_scope
 from instrument.plan.codegen.problems import PlanFileError
 from instrument.plan.codegen.reduction import description_of, members_of
 from instrument.plan.codegen.references import Document
+from instrument.plan.jsons import is_list, is_object
 from instrument.plan.model import CodePlace, PlannedMessage
 
 if TYPE_CHECKING:

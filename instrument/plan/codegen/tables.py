@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from instrument.plan.codegen.documents import read_text, validated
 from instrument.plan.codegen.drafts import DraftField, DraftMessage
-from instrument.plan.codegen.jsons import is_object
 from instrument.plan.codegen.planned import draft_message, draft_of, draft_scope
 from instrument.plan.codegen.problems import PlanFileError
+from instrument.plan.exports.spreadsheet import unguarded
+from instrument.plan.jsons import is_object
 from instrument.plan.model import PlannedField, PlannedMessage, PlannedScope
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ _TYPES: Mapping[str, dict[str, Any]] = {
 _YES = frozenset({"yes", "y", "true", "1", "x", "required"})
 _NO = frozenset({"", "no", "n", "false", "0", "optional"})
 _PERSONAL = re.compile(r"(?P<path>(?:[^. ]+\.)*)(?P<category>[^. ]+) \((?P<policy>\w+)\)")
-_FORMULA = re.compile(r"'*[=+\-@|%\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def _rows(path: Path) -> tuple[list[_Row], frozenset[str]]:
         raise PlanFileError(str(path), "it is empty")
     header = [_plain(each) for each in lines[0][1]]
     rows = [
-        _Row(dict(zip(header, map(_unguarded, cells), strict=False)), f"{path}:{number}")
+        _Row(dict(zip(header, map(unguarded, cells), strict=False)), f"{path}:{number}")
         for number, cells in lines[1:]
         if any(cells)
     ]
@@ -95,11 +95,6 @@ def _rows(path: Path) -> tuple[list[_Row], frozenset[str]]:
 
 def _plain(heading: str) -> str:
     return heading.strip().lower()
-
-
-def _unguarded(cell: str) -> str:
-    """Take off the apostrophe that keeps a spreadsheet from taking a text for a formula."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def _messages(rows: Iterable[_Row], columns: frozenset[str], where: str) -> Iterator[DraftMessage]:

@@ -81,7 +81,8 @@ class Workshop:
         before = set(sys.modules)
         try:
             with registry.isolated():
-                importlib.import_module(f"{self.name}.events")
+                for path in sorted(self.package.glob("[!_]*.py")):
+                    importlib.import_module(f"{self.name}.{path.stem}")
                 yield {each.__name__: each for each in registry.messages()}
         finally:
             sys.path.remove(str(self.root))

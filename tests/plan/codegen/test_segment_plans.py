@@ -218,7 +218,7 @@ def test_of_several_versions_the_newest_counts(workshop: Workshop) -> None:
         ({"rules": {"events": "none"}}, "rules.events: a list of rules is expected here"),
         (plan_of(rule("A"), rule("A")), "rules[1]: the rule 'A' is there already, at "),
         (plan_of(rule("  ")), "rules[0]: the event has no name"),
-        (plan_of(rule("A", {"b": 3})), "rules[0]: property 'b': an object is expected here, not a number"),
+        (plan_of(rule("A", {"b": 3})), "rules[0].jsonSchema.properties['b']: an object is expected here"),
         (plan_of(rule("A", {"b": {"type": "text"}})), "property 'b'.type: it is none of string, integer, "),
         (plan_of(rule("A", {"b": {"type": "string", "minLength": "1"}})), "property 'b'.minLength: it is no number"),
         (plan_of(rule("A", {}, required=3)), "rules[0].jsonSchema.required: it is no list of keys"),
