@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import re
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
@@ -20,7 +22,7 @@ from instrument.privacy.marks import marks_of
 from instrument.scopes import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping
 
     from pydantic.fields import ComputedFieldInfo, FieldInfo
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from instrument.plan.model import Emission
     from instrument.plan.project import Project
     from instrument.plan.schemas import Schemas
+    from instrument.privacy.marks import PII
 
 _OWNER = re.compile(r"^[ \t]*Owner:[ \t]*(\S.*?)[ \t]*$\n?", re.MULTILINE)
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -44,9 +47,22 @@ def collect(project: Project) -> Plan:
         ImportFailuresError: a module cannot be imported.
         UnplannableError: a class names a type that is not defined.
     """
-    modules = import_packages(project)
-    messages = [each for each in declared_messages() if project.owns(each.__module__)]
-    return plan_of(messages, project, emissions=emissions_of(modules, project))
+    with _without_garbage_collection():
+        modules = import_packages(project)
+        messages = [each for each in declared_messages() if project.owns(each.__module__)]
+        return plan_of(messages, project, emissions=emissions_of(modules, project))
+
+
+@contextmanager
+def _without_garbage_collection() -> Generator[None]:
+    """Look for no garbage meanwhile, of which there is none: with thousands of classes it takes a third of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def plan_of(
@@ -112,6 +128,7 @@ class _Planner:
         self._scopes = scopes
         self._emissions = emissions
         self._annotations: dict[type, Mapping[str, str]] = {}
+        self._marks: dict[type, Mapping[tuple[str, ...], PII]] = {}
 
     def scope(self, cls: type[Scope]) -> PlannedScope:
         schemas = _schemas(cls)
@@ -192,10 +209,11 @@ class _Planner:
         )
 
     def _pii(self, cls: type[Declared], name: str) -> tuple[PersonalData, ...]:
-        marks = marks_of(cls).items()
+        if cls not in self._marks:
+            self._marks[cls] = marks_of(cls)
         return tuple(
             PersonalData(category=mark.category, policy=mark.policy, path=path[1:])
-            for path, mark in marks
+            for path, mark in self._marks[cls].items()
             if path[0] == name
         )
 

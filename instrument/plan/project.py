@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,10 +65,7 @@ class Project:
 
     def has(self, file: str) -> bool:
         """Whether a file is the project's own, and not of an environment that lies in it."""
-        path, root = Path(file).resolve(), self.root.resolve()
-        if not (path.is_file() and path.is_relative_to(root)):
-            return False
-        return _INSTALLED.isdisjoint(path.relative_to(root).parts)
+        return _below(self.root, file) is not None
 
     def place(self, file: str, line: int | None = None, *, module: str = "") -> CodePlace:
         """Return a place with its file relative to the root.
@@ -75,11 +73,21 @@ class Project:
         Of a package that lies elsewhere, as one that is installed, the file is named from the package on: the same on
         every machine.
         """
-        path = Path(file).resolve()
-        if self.has(file):
-            return CodePlace(file=path.relative_to(self.root.resolve()).as_posix(), line=line)
+        below = _below(self.root, file)
+        if below is not None:
+            return CodePlace(file=below, line=line)
         depth = _depth(module) if module else 1
-        return CodePlace(file=Path(*path.parts[-depth:]).as_posix(), line=line)
+        return CodePlace(file=Path(*Path(file).resolve().parts[-depth:]).as_posix(), line=line)
+
+
+@lru_cache(maxsize=10_000)
+def _below(root: Path, file: str) -> str | None:
+    """Return where a file lies below the root; `None` where it is not the project's own."""
+    path, root = Path(file).resolve(), root.resolve()
+    if not (path.is_file() and path.is_relative_to(root)):
+        return None
+    below = path.relative_to(root)
+    return below.as_posix() if _INSTALLED.isdisjoint(below.parts) else None
 
 
 def find_project(

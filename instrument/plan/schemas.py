@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REF = "#/$defs/"
 
+_PLAIN = (str, int, bool)
 _BOUNDS = {"minimum": INT_RANGE.start, "maximum": INT_RANGE.stop - 1}
 
 
@@ -79,6 +80,8 @@ class _AsSent(GenerateJsonSchema):
 
     @override
     def encode_default(self, dft: Any) -> Any:
+        if dft is None or type(dft) in _PLAIN:
+            return dft  # as it is, without a serialiser made for it
         return super().encode_default(any_order(dft))
 
     @override

@@ -9,7 +9,7 @@ import pytest
 from instrument.plan.exports.code_links import CodeLinks
 from instrument.plan.exports.forms import Form, exported
 from tests.browsers import axe_problems
-from tests.plan.plans import HOSTILE, PLAN, hostile_plan
+from tests.plan.plans import HOSTILE, PAID, PLAN, hostile_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +84,22 @@ def test_everything_can_be_done_by_the_keyboard(page: Page, tmp_path: Path) -> N
     assert page.evaluate("document.activeElement.id") == "text"
     page.keyboard.press("Escape")
     assert len(shown(page)) == 3
+
+
+def test_a_large_plan_is_shown_whole_again_after_a_search(page: Page, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    many = [PAID.model_copy(update={"name": f"Paid {each:03}", "class_name": f"Paid{each}"}) for each in range(900)]
+    opened(page, tmp_path, PLAN.model_copy(update={"messages": tuple(many)}))
+    page.get_by_label("Search").fill("Paid 899")
+    assert shown(page) == ["Paid 899"]
+    page.keyboard.press("Escape")
+    assert page.locator("#count").inner_text() == "900 of 900"
+    expect(page.locator(".message:not([hidden])")).to_have_count(900)
+    page.get_by_label("Search").fill("Paid 899")
+    page.evaluate("location.hash = '#track-paid-700'")
+    expect(page.locator("#track-paid-700")).to_have_attribute("open", "")
+    assert page.locator("#track-paid-700").is_visible()
 
 
 def test_links_lead_to_the_code(page: Page, tmp_path: Path) -> None:

@@ -11,22 +11,38 @@
     kind: element.dataset.kind,
     scopes: JSON.parse(element.dataset.scopes),
     found: element.dataset.found.toLowerCase(),
-    shown: true,
+    fits: true,
   }));
+  // So many more are shown at once; those further down when the browser has painted these.
+  const AT_ONCE = 400;
+  let later = 0;
+
+  const show = (from) => {
+    let added = 0;
+    for (let at = from; at < messages.length; at += 1) {
+      const { element, fits } = messages[at];
+      if (element.hidden === fits) {
+        element.hidden = !fits;
+        added += fits ? 1 : 0;
+      }
+      if (added === AT_ONCE) {
+        later = setTimeout(show, 0, at + 1);
+        return;
+      }
+    }
+  };
 
   const filter = () => {
     const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
     let fitting = 0;
     for (const each of messages) {
-      const fits = (!kind.value || each.kind === kind.value)
+      each.fits = (!kind.value || each.kind === kind.value)
         && (!scope.value || each.scopes.includes(scope.value))
         && words.every((word) => each.found.includes(word));
-      if (fits !== each.shown) {
-        each.shown = fits;
-        each.element.hidden = !fits;
-      }
-      fitting += fits ? 1 : 0;
+      fitting += each.fits ? 1 : 0;
     }
+    clearTimeout(later);
+    show(0);
     count.textContent = `${fitting} of ${messages.length}`;
     nothing.hidden = fitting > 0 || messages.length === 0;
   };
@@ -39,7 +55,7 @@
   };
 
   const move = (step) => {
-    const shown = messages.filter((each) => each.shown);
+    const shown = messages.filter((each) => each.fits);
     const at = shown.findIndex((each) => each.summary === document.activeElement);
     if (at === 0 && step < 0) {
       text.focus();
@@ -54,8 +70,9 @@
   const openAddressed = () => {
     const element = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (element && element.classList.contains("message")) {
-      if (element.hidden) {
+      if (messages.some((each) => each.element === element && !each.fits)) {
         clear();
+        element.hidden = false;
       }
       element.open = true;
       element.scrollIntoView();
