@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,7 @@ class Job:
         poison: the number of the message that the collector will not have.
         settle: whether it waits until what was accepted is committed before it says `sent`.
         end: `close` closes the client; `exit` leaves that to the end of the process.
+        nats: the servers of a cluster of NATS that our client publishes to, in the place of Segment.
     """
 
     client: str
@@ -59,6 +60,7 @@ class Job:
     poison: int | None = None
     settle: bool = False
     end: str = "close"
+    nats: list[str] = field(default_factory=list[str])
 
     @classmethod
     def given(cls) -> Self:
@@ -88,6 +90,7 @@ class Sending:
 def _ours(job: Job) -> tuple[Send, Callable[[], object], Callable[[], object]]:
     from benchmarks.faults.events import FaultProbe, Poison  # noqa: PLC0415 - each process imports one client alone
     from instrument import configure  # noqa: PLC0415
+    from instrument.delivery.destinations.nats import NatsDestination  # noqa: PLC0415
 
     client = configure(
         write_key="faults",
@@ -95,6 +98,7 @@ def _ours(job: Job) -> tuple[Send, Callable[[], object], Callable[[], object]]:
         spool_dir=job.spool_dir,
         durability=job.durability,  # type: ignore[arg-type]
         flush_timeout=job.flush_timeout,
+        destinations=[NatsDestination(job.nats, replicas=len(job.nats))] if job.nats else None,
     )
 
     def send(run: int, number: int, poison: bool) -> bool:  # noqa: FBT001

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 
 from benchmarks.collecting import environment
 from benchmarks.faults.row import BATCHED, EVERY, SYNC, row
+from instrument.delivery.jetstream import DEFAULT_STREAM
+from tests.delivery.nats_servers import NatsServer, cluster, stream_info
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from benchmarks.faults.row import Outcome
@@ -191,6 +193,59 @@ def adopted(scene: Scene) -> Outcome:
 def threads(scene: Scene) -> Outcome:
     scene.sender(messages=scene.size(2_000, 100), threads=8).go().sent().end()
     return scene.outcome()
+
+
+@row("JetStream, the leader of three nodes killed", cases=_OURS)
+def node_killed(scene: Scene) -> Outcome:
+    messages, rate = scene.size(10_000, 600), 1_000
+    with cluster(scene.directory / "nats") as servers:
+        sender = scene.sender(messages=messages, rate=rate, nats=[each.url for each in servers]).go()
+        with _forwarder(scene, servers):
+            scene.wait_until(lambda: scene.collector.stats()["unique"] > messages // 4)
+            leader = stream_info(servers[0].url, DEFAULT_STREAM).cluster
+            assert leader is not None
+            servers[int((leader.leader or "server-0").rpartition("-")[2])].kill()
+            sender.sent().end()
+            scene.wait_until(lambda: scene.collector.stats()["unique"] >= messages)
+        return scene.outcome()
+
+
+@row("JetStream, the forwarder killed in the middle of a batch", cases=_OURS)
+def forwarder_killed(scene: Scene) -> Outcome:
+    messages = scene.size(10_000, 600)
+    with NatsServer(scene.directory / "nats") as server:
+        scene.sender(messages=messages, rate=None, nats=[server.url]).go().sent().end()
+        for _ in range(scene.size(5, 1)):
+            before = scene.collector.stats()["received"]
+            scene.collector.behave("lose answer")  # which Segment has, and the forwarder does not know
+            with _forwarder(scene, [server]) as forwarder:
+                scene.wait_until(lambda before=before: scene.collector.stats()["received"] > before)  # type: ignore[misc]
+                forwarder.kill()
+        scene.collector.behave()
+        with _forwarder(scene, [server]):
+            scene.wait_until(lambda: stream_info(server.url, DEFAULT_STREAM).state.messages == 0)
+    outcome = scene.outcome()
+    outcome.expect("what was in hand came again, under its ids", outcome.repeated > 0)
+    return outcome
+
+
+@contextmanager
+def _forwarder(scene: Scene, servers: Sequence[NatsServer]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `instrument forward` from a cluster to the collector."""
+    addresses = [part for each in servers for part in ("--server", each.url)]
+    forwarder = subprocess.Popen(
+        [sys.executable, "-m", "instrument.cli", "forward", *addresses, "--ack-wait", "1"],
+        env=environment(
+            SEGMENT_CLIENT_KEY="faults", INSTRUMENT_HOST=scene.collector.url, INSTRUMENT_SPOOL_DIR=str(scene.spool_dir)
+        ),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield forwarder
+    finally:
+        forwarder.terminate()
+        forwarder.wait(30)
 
 
 def _killed(scene: Scene, runs: int, number: int, *, rate: float | None) -> Outcome:

@@ -35,6 +35,8 @@ def told(done: Run) -> dict[str, object]:
         "collector that hangs at the exit",
         "two processes and a dead one's file",
         "corrupt spool, a page of the log",
+        "JetStream, the leader of three nodes killed",
+        "JetStream, the forwarder killed in the middle of a batch",
     ],
 )
 def test_nothing_is_lost_in_batched(fault: str) -> None:

@@ -57,7 +57,7 @@ class NatsServer:
         self.kill()
 
     def start(self) -> Self:
-        self.directory.mkdir(exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
         ports = self.directory / "ports"
         shutil.rmtree(ports, ignore_errors=True)
         ports.mkdir()
