@@ -338,14 +338,15 @@ class Client:
         try:
             self._client.take(Envelope(check_message_id(message["messageId"]), json), Undeclared.of(message))
         except Refusal as error:
-            return self._refused(error, message["type"])
+            # A client that is switched off answers as one with `send=False`.
+            return error.reason is Reason.DISABLED or self._refused(error, message["type"])
         self.log.debug("queued: %s", message["type"])
         if self.sync_mode:
             self._client.flush(self.timeout)
         return True
 
     def _refused(self, error: Refusal, kind: str) -> bool:
-        if self._client is not None and error.reason is not Reason.DISABLED:
+        if self._client is not None:
             self._client.faults.report(error, _where(kind))
         return False
 
@@ -356,7 +357,7 @@ class Client:
         )
 
     def _dropped(self, envelope: Envelope, reason: str) -> None:
-        if self.on_error is not None:
+        if self.on_error:
             self.on_error(Rejected(reason), [from_json(envelope.body)])
 
     def _show(self, *, debug: bool, handler: logging.Handler | None) -> None:
