@@ -343,7 +343,7 @@ def test_a_forwarder_that_is_killed_loses_nothing_and_repeats_by_the_same_ids(
     with Collector() as collector:
         collector.behave("lose answer")
         with forward(server, stream, collector, tmp_path) as process:
-            collector.wait_for_requests(1)
+            collector.wait_for_requests(1, 60)
             process.kill()  # Segment has the batch, and the forwarder does not know
         fill(range(20, 30))
         collector.behave("segment")
