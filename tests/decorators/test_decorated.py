@@ -138,7 +138,7 @@ def test_handlers_may_come_and_go_while_others_look() -> None:
     done = threading.Event()
 
     def decorate() -> None:
-        for number in range(2_000):
+        for number in range(300):
             decorated: Any = tracks(RollCalled)(lambda user_id: None)
             handlers.add(decorated, decorated._self_instrumentation)
             if number % 10 == 0:
@@ -151,4 +151,4 @@ def test_handlers_may_come_and_go_while_others_look() -> None:
         assert all(each.success is not None for each in handlers.instrumentations())
     thread.join()
     gc.collect()
-    assert len(handlers.instrumentations()) == 200
+    assert len(handlers.instrumentations()) == 30

@@ -233,10 +233,15 @@ def test_a_run_that_is_stopped_has_no_report(shop: pytest.Pytester) -> None:
     result.stdout.no_fnmatch_line("*event coverage*")
 
 
-def test_an_inner_run_has_a_report_of_its_own_and_takes_nothing_from_the_outer_one(shop: pytest.Pytester) -> None:
+def test_an_inner_run_has_a_report_of_its_own_and_takes_nothing_from_the_outer_one(
+    shop: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WITHOUT", " ".join(WITHOUT))
     shop.makeconftest('pytest_plugins = ["pytester"]')
     shop.makepyfile(
         test_outer="""
+        import os
+
         from shop.orders import place
 
         def test_before(tracked):
@@ -244,7 +249,7 @@ def test_an_inner_run_has_a_report_of_its_own_and_takes_nothing_from_the_outer_o
 
         def test_inner(pytester):
             pytester.makepyfile("def test_nothing(): pass")
-            result = pytester.runpytest_inprocess("-pno:randomly", "-pno:asyncio", "--event-coverage=shop")
+            result = pytester.runpytest_inprocess(*os.environ["WITHOUT"].split(), "--event-coverage=shop")
             result.stdout.fnmatch_lines(["TOTAL *  0%"])
 
         def test_after(tracked):
