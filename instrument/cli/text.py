@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from instrument.printable import counted as counted  # noqa: PLC0414 - commands have it from here
 from instrument.printable import printable
 
 if TYPE_CHECKING:
@@ -100,15 +101,6 @@ def size(count: int) -> str:
         if count >= 1 << power:
             return f"{count / (1 << power):.1f} {unit}"
     return f"{count} B"
-
-
-def counted(number: int, what: str) -> str:
-    """Return a number of things.
-
-    >>> counted(1, "message"), counted(2_000, "message")
-    ('1 message', '2,000 messages')
-    """
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
 def moment(at: float) -> str:

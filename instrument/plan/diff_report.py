@@ -6,7 +6,8 @@ import json
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from instrument.printable import printable
+from instrument.plan.exports.markdown import code
+from instrument.printable import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -39,7 +40,7 @@ def to_markdown(diff: PlanDiff) -> str:
         parts += ["### Breaking\n", _markdown_table(diff.breaking)]
     if diff.safe:
         folded = _markdown_table(diff.safe)
-        parts += [f"<details><summary>{_counted(len(diff.safe), 'safe change')}</summary>\n", folded, "</details>\n"]
+        parts += [f"<details><summary>{counted(len(diff.safe), 'safe change')}</summary>\n", folded, "</details>\n"]
     whole = "\n".join(parts)
     if len(whole) > _MOST_MARKDOWN:
         return (
@@ -75,7 +76,7 @@ def to_json(diff: PlanDiff) -> str:
 def _summary(diff: PlanDiff) -> str:
     if not diff.changes:
         return "no change"
-    return f"{_counted(len(diff.breaking), 'breaking change')}, {len(diff.safe):,} safe"
+    return f"{counted(len(diff.breaking), 'breaking change')}, {len(diff.safe):,} safe"
 
 
 def _text_lines(changes: Sequence[Change]) -> Iterator[str]:
@@ -90,26 +91,17 @@ def _markdown_table(changes: Iterable[Change]) -> str:
     return "\n".join(["| message | key | change |", "| --- | --- | --- |", *rows]) + "\n"
 
 
-def code(text: str) -> str:
-    """Return a text as code in Markdown, whatever is in it.
-
-    >>> code("proj_id"), code("a|b"), code("")
-    ('`proj_id`', '<code>a&#124;b</code>', '')
-    """
-    if not text:
-        return ""
-    plain = all(each.isalnum() or each in " _-.[]" for each in text) and text == text.strip()
-    return f"`{text}`" if plain else f"<code>{literal(text)}</code>"
-
-
 def literal(text: str) -> str:
-    """Return a text that Markdown and HTML show as it is, in one line: what could mean something to them is an entity.
+    """Return a text that Markdown and HTML show as it is, in one line; GitHub links no name or number in it.
 
-    >>> literal("<b> @all *x*")
-    '&#60;b&#62; &#64;all &#42;x&#42;'
+    >>> literal("<b> *x*")
+    '&#60;b&#62; &#42;x&#42;'
     """
-    return "".join(each if each.isalnum() or each in " ,.;:()'\"…" else f"&#{ord(each)};" for each in printable(text))
+    return "".join(map(_literal, printable(text)))
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
+def _literal(character: str) -> str:
+    if character.isalnum() or character in " ,.;:()'\"…":
+        return character
+    # What follows one of these is no name, or number, if something that cannot be seen stands between.
+    return f"&#{ord(character)};" + ("&#8288;" if character in "@#" else "")

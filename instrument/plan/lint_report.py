@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from instrument.printable import printable
+from instrument.printable import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ def to_text(problems: Sequence[Problem], root: Path) -> str:
         root: what their files are relative to; shown they are relative to the current directory, as of other linters.
     """
     lines = [f"{_seen_from_here(each, root)}:{each.line}: {each.code} {each.text}" for each in problems]
-    lines.append(f"{len(problems):,} problem{'' if len(problems) == 1 else 's'}" if problems else "no problem")
+    lines.append(counted(len(problems), "problem") if problems else "no problem")
     return "\n".join(map(printable, lines)) + "\n"
 
 

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from instrument.plan.linted import Finding
-from instrument.plan.schema_changes import has_any, type_text
+from instrument.plan.schema_changes import has_any, value_type
 from instrument.plan.wording import (
     BEGINNINGS,
     OUTCOMES,
@@ -112,7 +112,7 @@ def _untyped(linted: Linted) -> Iterator[Finding]:
 def _two_types(linted: Linted) -> Iterator[Finding]:
     by_key: dict[str, list[tuple[LintedField, str]]] = {}
     for each in linted.fields:
-        by_key.setdefault(each.planned.key, []).append((each, type_text(each.planned.schema_, _definitions(each))))
+        by_key.setdefault(each.planned.key, []).append((each, value_type(each.planned.schema_, _definitions(each))))
     for key, found in by_key.items():
         usual = _most(text for each, text in found for _ in each.messages)
         first = next(each for each, text in found if text == usual)
@@ -255,7 +255,7 @@ _ABOUT: Final = frozenset(
 
 def _personal_word(field: LintedField, more: frozenset[str]) -> str | None:
     found = name_words(field.planned.key)
-    if type_text(field.planned.schema_, _definitions(field)) == "boolean" or not _ABOUT.isdisjoint(found):
+    if value_type(field.planned.schema_, _definitions(field)) == "boolean" or not _ABOUT.isdisjoint(found):
         return None
     known = {**_PERSONAL, **{tuple(name_words(each)): "_".join(name_words(each)) for each in more}}
     for length in (3, 2, 1):  # the longest first: a MAC address is no postal one

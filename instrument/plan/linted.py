@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from instrument.messages import declaration_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -93,13 +95,19 @@ def linted(plan: Plan, classes: Iterable[type[Message]], project: Project, sourc
         project: what files are relative to.
         sources: the sources of the classes.
     """
-    of_class = {(each.__module__, each.__name__): each for each in classes}
+    of_message = {_identity(each): each for each in classes}
     pairs = [
         (LintedMessage(each, sources.of_class(cls)), cls)
         for each in plan.messages
-        for cls in [of_class[each.module, each.class_name]]
+        for cls in [of_message[each.kind, each.name, each.module, each.class_name]]
     ]
     return Linted(tuple(each for each, _ in pairs), tuple(_fields(pairs, sources).values()), project.lint)
+
+
+def _identity(cls: type[Message]) -> tuple[str, str | None, str, str]:
+    # Classes inside of others may have one name, but no two events have.
+    declaration = declaration_of(cls)
+    return declaration.spec.type, declaration.name, cls.__module__, cls.__name__
 
 
 def _fields(pairs: Iterable[tuple[LintedMessage, type[Message]]], sources: Sources) -> Mapping[object, LintedField]:

@@ -87,21 +87,21 @@ def schema_changes(old: Schema, new: Schema, definitions: Definitions) -> list[S
     return list(_Comparison(definitions).compare(old, new, ""))
 
 
-def type_text(schema: Schema, definitions: Mapping[str, Any]) -> str:
+def value_type(schema: Schema, definitions: Mapping[str, Any]) -> str:
     """Return what the values of a schema are, but for null and for constraints.
 
-    >>> type_text({"anyOf": [{"type": "array", "items": {"type": "integer"}}, {"type": "null"}]}, {})
+    >>> value_type({"anyOf": [{"type": "array", "items": {"type": "integer"}}, {"type": "null"}]}, {})
     'array of integer'
     """
-    return _either(set(_type_texts(schema, definitions)))
+    return _either(set(_value_types(schema, definitions)))
 
 
-def _type_texts(schema: Schema, definitions: Mapping[str, Any]) -> Iterator[str]:
+def _value_types(schema: Schema, definitions: Mapping[str, Any]) -> Iterator[str]:
     for each in _Shape.of(schema, definitions).alternatives:
         items = each.get("items")
         named = each.get("title") if each.get("type") == "object" else None
         if isinstance(items, dict) and _canonical(items) != _canonical(schema):
-            yield f"{_type(each)} of {type_text(cast('Schema', items), definitions)}"
+            yield f"{_type(each)} of {value_type(cast('Schema', items), definitions)}"
         else:
             yield _type(each) + (f" {named}" if named else "")
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 from textwrap import dedent
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from markdown_it import MarkdownIt
 from pydantic import BaseModel, Field, create_model
 from typer.testing import CliRunner
 
@@ -21,7 +24,7 @@ from instrument.cli.app import app
 from instrument.messages import registry
 from instrument.plan.collect import plan_of
 from instrument.plan.diff import diff
-from instrument.plan.diff_report import code, literal, to_json, to_markdown, to_text
+from instrument.plan.diff_report import to_json, to_markdown, to_text
 from instrument.plan.model import CodePlace, Emission, PersonalData, Plan, PlannedField, PlannedMessage
 from instrument.plan.project import Project
 
@@ -350,16 +353,43 @@ def test_the_text_has_the_breaking_changes_first() -> None:
     assert to_text(diff(plan(), plan())) == "no change\n"
 
 
+class Rendered(HTMLParser):
+    """A page that was made of Markdown: its tags, and its text inside and outside of code."""
+
+    def __init__(self, markdown: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.code: list[str] = []
+        self.text = ""
+        self._in_code = False
+        self.feed(MarkdownIt("commonmark").enable("table").render(markdown))
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.add(tag)
+        self._in_code = tag == "code"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_code = False
+
+    def handle_data(self, data: str) -> None:
+        if self._in_code:
+            self.code.append(data)
+        else:
+            self.text += data
+
+
 def test_nothing_in_a_name_is_markdown_html_or_a_command_to_a_terminal() -> None:
-    found = diff(plan(), plan(event(name=HOSTILE, class_name=HOSTILE)))
-    found_breaking = diff(plan(event(name=HOSTILE)), plan(event(field(HOSTILE), name=HOSTILE)))
-    for each in (found, found_breaking):
-        markdown = to_markdown(each)
-        assert not any(mark in markdown.replace("<details>", "") for mark in ("<img", "@all", "\x1b", "`|", "*no*"))
-        assert len(markdown.splitlines()) < 12
-        assert "\x1b" not in to_text(each)
-    assert to_markdown(found).count("</details>") == 1
-    assert (code("a_b.c[]"), code(" a"), literal("a|b\n")) == ("`a_b.c[]`", "<code> a</code>", "a&#124;b&#92;n")
+    added = diff(plan(), plan(event(name=HOSTILE, class_name=HOSTILE)))
+    broken = diff(plan(event(name=HOSTILE)), plan(event(field(HOSTILE), name=HOSTILE, owner=HOSTILE)))
+    shown = HOSTILE.replace("\n", " ").replace("\x1b", r"\x1b")
+    for found, code in ((added, [shown]), (broken, [shown, shown, shown])):
+        rendered = Rendered(to_markdown(found))
+        assert rendered.tags <= {"h2", "h3", "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "code"}
+        assert rendered.code == code
+        assert not re.search(r"[@#]\w", rendered.text)  # by which somebody would be mentioned
+        assert "\x1b" not in to_text(found)
+    literally = HOSTILE.replace("\n", r"\n").replace("\x1b", r"\x1b").replace("@", "@\u2060").replace("#", "#\u2060")
+    assert f"the owner changed from nobody to {literally}" in Rendered(to_markdown(broken)).text
 
 
 def test_the_markdown_of_a_pull_request() -> None:

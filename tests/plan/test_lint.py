@@ -110,6 +110,18 @@ def test_a_comment_on_the_class_or_the_field_switches_off(lint_code: Lint, sourc
     assert lint_code(source, ignore=("IP501",)) == []
 
 
+def test_classes_of_one_name_are_told_apart(lint_code: Lint) -> None:
+    source = """
+class Web:
+    class OrderPlaced(Track, UserScope, name="Web Order Placed"):
+        email: str  # instrument: ignore[IP401]
+class Phone:
+    class OrderPlaced(Track, UserScope, name="Phone Order Placed"):
+        email: str | None
+"""
+    assert lint_code(source, select="IP401") == [("IP401", "email: str | None")]
+
+
 def test_a_comment_elsewhere_or_in_a_text_switches_nothing_off(lint_code: Lint) -> None:
     source = """
 # instrument: ignore[IP201]
