@@ -80,8 +80,11 @@ def _source(module: ModuleType) -> ast.Module | None:
     file = getattr(module, "__file__", None)
     if file is None or not file.endswith(".py"):
         return None
-    with tokenize.open(file) as source:
-        return ast.parse(source.read(), file)
+    try:
+        with tokenize.open(file) as source:
+            return ast.parse(source.read(), file)
+    except OSError:  # it lies in an archive
+        return None
 
 
 class _Finder(ast.NodeVisitor):

@@ -11,6 +11,7 @@ from tests.plan.conftest import SCOPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from instrument.plan.project import Project
 
@@ -121,6 +122,24 @@ def test_a_module_without_a_source_emits_what_its_handlers_do(write_project: Wri
     py_compile.compile(str(source), cfile=str(source.with_suffix(".pyc")), doraise=True)
     source.unlink()
     assert emitted(project) == {"Ended": [("shop.handlers:run", "success", 7)]}
+
+
+def test_a_package_in_an_archive_emits_what_its_handlers_do(write_project: WriteProject, tmp_path: Path) -> None:
+    import sys
+    import zipfile
+
+    project = write_project(events=EVENTS, handlers=HEAD + "\n    @tracks(Ended)\n    def run(): ...\n")
+    archive = tmp_path / "archive.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for file in tmp_path.glob("shop/*.py"):
+            packed.write(file, file.relative_to(tmp_path))
+            file.unlink()
+    tmp_path.joinpath("shop").rmdir()
+    sys.path.insert(0, str(archive))
+    try:
+        assert emitted(project) == {"Ended": [("shop.handlers:run", "success", 7)]}
+    finally:
+        sys.path.remove(str(archive))
 
 
 def test_places_in_an_installed_package_are_named_from_the_package_on(write_project: WriteProject) -> None:

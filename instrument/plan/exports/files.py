@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from contextlib import suppress
-from pathlib import Path
+from secrets import token_hex
+from shutil import copymode
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 _MADE = b'"x-instrument-class"'
 
@@ -34,7 +34,7 @@ def write(file: Path, text: str, *, dry: bool = False) -> bool:
             return False
     if not dry:
         file.parent.mkdir(parents=True, exist_ok=True)
-        _replace(file, content)
+        _replace(file.resolve(), content)
     return True
 
 
@@ -56,19 +56,13 @@ def write_all(directory: Path, texts: Mapping[str, str], *, dry: bool = False) -
 
 def _replace(file: Path, content: bytes) -> None:
     # Beside it, since only within one file system a file can take the place of another at once.
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    beside = Path(name)
+    beside = file.with_name(f".{file.name}.{token_hex(4)}")
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        with beside.open("xb") as stream:
             stream.write(content)
-        beside.chmod(file.stat().st_mode if file.exists() else 0o666 & ~_umask())
+        if file.exists():
+            copymode(file, beside)
         beside.replace(file)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
