@@ -124,17 +124,18 @@ class MixpanelDestination(HttpDestination):
         return _Updates(events=[self._event(call.event, call, {**call.payload, **call.titles})])
 
     def _event(self, name: str, call: Call, properties: Mapping[str, Any]) -> Json:
-        ids = {"$user_id": call.user_id, "$device_id": call.anonymous_id}
-        known = {
+        around = {
             **present({"$current_url": "url", "$referrer": "referrer"}, call.page),
             **present({"ip": "ip"}, call.context),
-            **{key: value for key, value in ids.items() if value is not None},
+            "mp_lib": LIBRARY,
+        }
+        ids = present({"$user_id": "user", "$device_id": "device"}, {"user": call.user_id, "device": call.anonymous_id})
+        known = {
             "time": call.milliseconds,
             "distinct_id": _distinct_id(call),
             "$insert_id": _insert_id(call.message_id),
-            "mp_lib": LIBRARY,
         }
-        return {"event": name, "properties": {**properties, **known}}
+        return {"event": name, "properties": {**around, **properties, **ids, **known}}
 
     def _user(self, call: Call, update: Mapping[str, Any]) -> Json:
         # An address of "0" keeps Mixpanel from taking the place of this server for the user's.

@@ -77,7 +77,7 @@ class PostHogDestination(HttpDestination):
         return {
             "event": name,
             "distinct_id": call.who,
-            "properties": {**properties, **_surroundings(call)},
+            "properties": {**_surroundings(call), **properties},
             "timestamp": call.time,
             "uuid": as_uuid(call.message_id),
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from pydantic_core import from_json
@@ -92,7 +92,8 @@ class Call:
     @property
     def page(self) -> Mapping[str, Any]:
         """What is known of the page, by Segment's names: `url`, `path`, `referrer`, `title`, `search`."""
-        around: Mapping[str, Any] = self.context.get("page") or {}
+        told: Any = self.context.get("page")
+        around: dict[str, Any] = cast("dict[str, Any]", told) if isinstance(told, dict) else {}  # it may be anything
         return {**around, **self.payload} if self.kind == "page" else around
 
     @property

@@ -14,6 +14,7 @@ from instrument.delivery.destinations.mixpanel import MixpanelDestination
 from instrument.delivery.destinations.posthog import PostHogDestination
 from instrument.delivery.destinations.rudderstack import RudderStackDestination
 from instrument.delivery.destinations.snowplow import SnowplowDestination
+from instrument.testing import FixedStamps, Recorder
 from tests.delivery.destinations.vendors import ParcelSent, Reply, UsersMerged, Vendor, one_of_each
 
 if TYPE_CHECKING:
@@ -131,6 +132,16 @@ def test_what_is_no_message_is_rejected_without_asking(vendor: Vendor, name: str
     assert type(failed) is Rejected
     assert str(failed).startswith("a message cannot be read (")
     assert vendor.requests == []
+
+
+@each_destination
+def test_a_context_of_any_shape_costs_no_message(vendor: Vendor, make: Make) -> None:
+    recorder = Recorder(stamps=FixedStamps())
+    recorder.client.track(ParcelSent(user_id=7, weight=2.5), context={"page": ["odd"], "ip": 3, "locale": None})
+    destination: Any = make(vendor.url)
+    destination.send(recorder.envelopes)
+    destination.close()
+    assert len(vendor.taken) == 1
 
 
 @pytest.mark.parametrize("name", ["amplitude", "mixpanel"])
