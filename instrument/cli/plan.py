@@ -39,7 +39,7 @@ app.command("codegen")(plan_codegen.codegen)
 app.command("diff")(plan_diff.diff_plans)
 app.command("lint")(plan_lint.lint_plan)
 
-_HEADINGS = ("type", "name", "scopes", "properties", "owner", "emitted by", "when", "at")
+_HEADINGS = ("type", "name", "scopes", "properties", "owner", "emitted", "at")
 _STDIN = Path("-")
 
 
@@ -177,8 +177,9 @@ def _rows(message: PlannedMessage) -> Iterator[list[object]]:
     """Make a row for each place that emits the message; what is the same is said in the first."""
     properties = ", ".join(each.key + ("" if each.required else "?") for each in message.properties)
     head = [message.kind, message.title, ", ".join(message.scopes), properties, message.owner or ""]
-    places = [[each.handler, each.moment, each.place] for each in message.emissions] or [["", "", ""]]
-    for number, place in enumerate(places):
+    # The file tells the module.
+    places = [(f"{each.moment}: {each.handler.partition(':')[2]}", each.place) for each in message.emissions]
+    for number, place in enumerate(places or [("", "")]):
         yield [*(head if number == 0 else [""] * len(head)), *place]
 
 

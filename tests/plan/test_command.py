@@ -57,9 +57,9 @@ def test_the_messages_of_a_project_are_listed(project: Project) -> None:
     assert result.exit_code == 0
     lines = [line.split() for line in result.stdout.splitlines()]
     assert lines == [
-        ["type", "name", "scopes", "properties", "owner", "emitted", "by", "when", "at"],
+        ["type", "name", "scopes", "properties", "owner", "emitted", "at"],
         ["track", "Invoice", "Lost", "ShopScope", "shop"],
-        ["track", "Invoice", "Paid", "ShopScope", "shop,", "amount,", "note?", "billing", "shop.events:pay", "success", "shop/events.py:12"],
+        ["track", "Invoice", "Paid", "ShopScope", "shop,", "amount,", "note?", "billing", "success:", "pay", "shop/events.py:12"],
         ["2", "messages,", "1", "of", "them", "emitted", "nowhere."],
     ]  # fmt: skip
 
