@@ -112,7 +112,7 @@ def parse(document: bytes) -> Document:
         Unreadable: it is neither, or nested too deep.
     """
     try:
-        return Document(from_json(document, cache_strings="keys"), strict=True)
+        return Document(from_json(document, allow_inf_nan=False, cache_strings="keys"), strict=True)
     except ValueError:
         pass
     try:

@@ -24,7 +24,8 @@ class Status(str, Enum):
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    # A number that was beyond a double is shown as what it became, and not as null.
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
 
 class Violation(_Part):
@@ -92,4 +93,4 @@ class Record(_Part):
 
     def as_json(self) -> bytes:
         """Return the record as JSON: always valid, on one line."""
-        return to_json(self, inf_nan_mode="strings")
+        return to_json(self)

@@ -26,6 +26,9 @@ class Asked:
     def get(self, path: str, **arguments: Any) -> requests.Response:
         return requests.get(self.url + path, timeout=10, **arguments)
 
+    def ask(self, method: str, path: str, **arguments: Any) -> requests.Response:
+        return requests.request(method, self.url + path, timeout=10, **arguments)
+
     def send(self, *messages: dict[str, Any]) -> None:
         assert self.post("/v1/batch", json={"batch": list(messages), "writeKey": "a-write-key"}).json() == {
             "success": True
