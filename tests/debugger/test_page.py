@@ -41,6 +41,7 @@ def test_while_somebody_reads_further_down_nothing_moves(watched: Debugger, show
     shown.page.locator("#events").hover()
     shown.page.mouse.wheel(0, 300)
     fresh = shown.page.locator("#fresh")
+    expect(fresh).to_be_visible()
     expect(fresh).to_have_text("Paused: back to live")
     send(watched, track(), track())
     expect(fresh).to_have_text("2 new")

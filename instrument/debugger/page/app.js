@@ -74,7 +74,8 @@ function drawPause() {
   const pause = part("pause", HTMLButtonElement);
   const text = feed.newer === 0 ? "Paused: back to live" : `${feed.newer.toLocaleString("en")} new`;
   fresh.hidden = !feed.paused;
-  if (part("fresh-text", HTMLElement).textContent !== text) part("fresh-text", HTMLElement).textContent = text;
+  const said = part("fresh-text", HTMLElement);
+  if (feed.paused && said.textContent !== text) said.textContent = text;
   pause.setAttribute("aria-pressed", String(feed.paused));
   body.classList.toggle("paused", feed.paused);
 }

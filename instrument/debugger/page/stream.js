@@ -15,6 +15,7 @@ export class Stream {
   #run = "";
   /** @type {EventRecord[] | null} what the server pushed while older events are being asked for */
   #waiting = null;
+  #overflowed = false;
 
   /**
    * @param {object} listeners
@@ -44,7 +45,8 @@ export class Stream {
   /** @param {EventRecord} record */
   #take(record) {
     if (this.#waiting !== null) {
-      if (this.#waiting.length < PAGE) this.#waiting.push(record); // what does not fit is asked for
+      if (this.#waiting.length < PAGE) this.#waiting.push(record);
+      else this.#overflowed = true; // what does not fit is asked for
     } else if (record.seq === this.#last + 1) {
       this.#pass([record], 0);
     } else if (record.seq > this.#last) {
@@ -57,7 +59,10 @@ export class Stream {
     if (this.#waiting !== null) return;
     this.#waiting = [];
     try {
-      while (await this.#askForPage());
+      do {
+        this.#overflowed = false;
+        while (await this.#askForPage());
+      } while (this.#overflowed);
       const waiting = this.#waiting.filter((record) => record.seq > this.#last);
       this.#waiting = null;
       this.#changed("live");
