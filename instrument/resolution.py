@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
@@ -121,6 +121,8 @@ class MessagePlan:
         made: object = None
         with suppress(Exception):  # whatever it was, building place by place meets it again, and says so
             made = self.collect(call)
+            if isinstance(made, dict):  # only its fields, which are read once: a source may be a function
+                made = self.validate(cast("dict[str, Any]", made))
         return made if isinstance(made, self.model) else self.build(call)[0]
 
     def build(self, call: Call) -> tuple[Message, dict[str, str]]:
