@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
@@ -294,6 +294,7 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.sampled_from([*GOOD["properties"], "type", "event"]), json_values))
 def test_no_value_is_ever_told(properties: dict[str, Any]) -> None:
     for violation in PlanChecker(PLAN).check(changed(**properties)):

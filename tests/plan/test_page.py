@@ -8,6 +8,7 @@ import pytest
 
 from instrument.plan.exports.code_links import CodeLinks
 from instrument.plan.exports.forms import Form, exported
+from instrument.plan.model import Plan
 from tests.browsers import axe_problems
 from tests.plan.plans import HOSTILE, PAID, PLAN, hostile_plan
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import BrowserContext, Page
-
-    from instrument.plan.model import Plan
 
 
 def opened(page: Page, directory: Path, plan: Plan = PLAN, address: str = "") -> Page:
@@ -152,12 +151,18 @@ def test_it_is_whole_without_scripts(browser_context: BrowserContext, tmp_path: 
 
 
 def test_what_a_class_says_runs_nothing_and_asks_for_nothing(page: Page, tmp_path: Path) -> None:
-    for number, text in enumerate(HOSTILE):
-        directory = tmp_path / str(number)
-        directory.mkdir()
-        opened(page, directory, hostile_plan(text))
-        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
-        page.get_by_label("Scope").select_option(index=1)
+    plans = [hostile_plan(text) for text in HOSTILE]
+    scopes = tuple(sorted((scope for plan in plans for scope in plan.scopes), key=lambda each: each.name))
+    messages = tuple(
+        message.model_copy(update={"module": f"{message.module}{number}"})
+        for number, plan in enumerate(plans)
+        for message in plan.messages
+    )
+    opened(page, tmp_path, Plan(name=HOSTILE[0], scopes=scopes, messages=messages))
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
+    for index, text in enumerate(HOSTILE, start=1):
+        page.get_by_label("Scope").select_option(index=index)
         assert len(shown(page)) == 3
         page.get_by_label("Search").fill(text.replace("\r", " ").replace("\n", " ").replace("\x00", ""))
+        page.get_by_label("Search").fill("")
     assert page.evaluate("typeof evil") == "undefined"
