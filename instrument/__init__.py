@@ -32,6 +32,7 @@ from instrument.messages import (
     Track,
     declared_messages,
 )
+from instrument.privacy.consent import Consent
 from instrument.privacy.marks import PII
 from instrument.scopes import Scope
 from instrument.version import VERSION as __version__  # noqa: N811 - the name that Python tools look for
@@ -43,6 +44,7 @@ __all__ = [
     "BindingError",
     "Call",
     "Client",
+    "Consent",
     "DeclarationError",
     "Destination",
     "Envelope",

@@ -12,9 +12,9 @@ from instrument import context, transactions
 from instrument.delivery.destination import network_blocked
 from instrument.delivery.envelope import check_message_id, encode_undeclared, tail
 from instrument.delivery.ledger import Ledger, Stats
-from instrument.errors import InstrumentError, Reason, Refusal
+from instrument.errors import InstrumentError, Reason, Refusal, Withheld
 from instrument.faults import Faults, ambient
-from instrument.gate import Gate
+from instrument.gate import Gate, name_of
 from instrument.messages import Alias, Group, Identify, Message, Page, Screen, SegmentTrack, Track
 from instrument.observing import Guarded
 from instrument.places import caller
@@ -31,11 +31,10 @@ if TYPE_CHECKING:
     from instrument.delivery.destination import Destination
     from instrument.delivery.envelope import Envelope
     from instrument.delivery.pipeline import Durability, Transport
+    from instrument.gate import Way
     from instrument.observing import Observer
     from instrument.privacy.redaction import PolicySetting, Redaction
     from instrument.settings import Settings
-
-    EncodeAny = Callable[[Any, Stamp, bytes], Envelope]
 
 log = logging.getLogger("instrument")
 
@@ -88,6 +87,11 @@ class Options(TypedDict, total=False):
     oauth_scope: str
     pii_key: str | None
     pii: PolicySetting
+    consent_default: Literal["granted", "refused"]
+    sample_rates: Mapping[str, float]
+    rate_limits: Mapping[str, float]
+    disabled_events: Sequence[str]
+    before_send: Callable[[Any], Any] | Sequence[Callable[[Any], Any]] | None
 
 
 class Extras(TypedDict, total=False):
@@ -150,10 +154,10 @@ class Client:
         """What takes envelopes over that wait for their transaction, where transactions are followed."""
         self._told_disabled = False
         takes_alone = self.direct is not None and self.direct.take is not None
-        self.plain = self.enabled and takes_alone and not settings.debug
+        self._gate = Gate(settings, redactions)
+        self._ways: dict[type, Way] = {}
+        self.plain = self.enabled and takes_alone and not settings.debug and not self._gate.names_events
         """Whether an envelope is handed over alone, by `direct.take`: nobody sees the message, or adds to it."""
-        self._gate = Gate(redactions)
-        self._encoders: dict[type, EncodeAny] = {}
         self._observer: Guarded | None = None
         transactions.join(self)
 
@@ -254,9 +258,11 @@ class Client:
         stamp = self.next_stamp()
         if message_id is not None or timestamp is not None:
             stamp = _stamped(stamp, message_id, timestamp)
+        encode, admit = self._ways.get(type(message)) or self._way_of(type(message))
+        if admit is not None:
+            message, context = admit(message, context)
         observer = self._observer
         end = tail(context if observer is None else observer.context(context), integrations)
-        encode = self._encoders.get(type(message)) or self._compiled(type(message))
         held = self._put(encode(message, stamp, end), message, transactional=transactional)
         if encode is encode_undeclared:
             self.ledger.count("undeclared")
@@ -266,11 +272,37 @@ class Client:
             observer.accepted(message, stamp[0])
         return Receipt(stamp[0], held=held)
 
-    def _compiled(self, model: type[Any]) -> EncodeAny:
-        # Asked of the class: pydantic answers `isinstance` in Python.
-        encode: EncodeAny = self._gate.encoder_of(model) if issubclass(model, Message) else encode_undeclared
-        self._encoders[model] = encode
-        return encode
+    def _way_of(self, model: type[Any]) -> Way:
+        ways = self._ways  # another one by the time that the way is known, if an event was switched off meanwhile
+        ways[model] = way = self._gate.way_of(model)
+        return way
+
+    def disable_event(self, event: type[Message] | str) -> None:
+        """Send no message of an event any more, until `enable_event`.
+
+        Args:
+            event: the class, or its event's name.
+
+        >>> from instrument import Client, Scope, Track
+        >>> class UserScope(Scope):
+        ...     user_id: int
+        >>> class KeyPressed(Track, UserScope): ...
+        >>> client = Client(strict=True, enabled=False)
+        >>> client.disable_event(KeyPressed)
+        >>> client.track(KeyPressed(user_id=7)).error.reason.value
+        'event_disabled'
+        """
+        self._gate.disable(event if isinstance(event, str) else name_of(event))
+        self.plain, self._ways = False, {}
+
+    def enable_event(self, event: type[Message] | str) -> None:
+        """Send the messages of an event again.
+
+        Args:
+            event: the class, or its event's name.
+        """
+        self._gate.enable(event if isinstance(event, str) else name_of(event))
+        self._ways = {}
 
     def take(self, envelope: Envelope, message: SegmentTrack) -> None:
         """Take an envelope over that was made elsewhere, counted as undeclared.
@@ -312,7 +344,8 @@ class Client:
         except InstrumentError as error:
             if not (isinstance(error, Refusal) and error.reason is Reason.DISABLED):
                 self._show_refusal(message, error)
-                self.faults.report(error, f"{type(message).__name__}, sent at {caller()}")
+                where = "" if isinstance(error, Withheld) else f"{type(message).__name__}, sent at {caller()}"
+                self.faults.report(error, where)
             return Receipt(None, error)
         except Exception as error:  # noqa: BLE001 - the client never raises, whatever a message does
             # Its own text may hold what is in the message, and stays with the cause.

@@ -22,6 +22,8 @@ from instrument.errors import InstrumentWarning, Reason, Refusal, ScopeError, ne
 from instrument.faults import ambient
 from instrument.missing import MISSING
 from instrument.places import caller
+from instrument.privacy.consent import KEY as CONSENT
+from instrument.privacy.consent import Consent, consent_in, in_place_of
 from instrument.scopes import Scope, is_scope_name, scope_names
 
 if TYPE_CHECKING:
@@ -163,9 +165,10 @@ class Entry:
         inherit: whether fields that the frame lacks are read from the frame around it.
         context: what Segment's context has of the request; without it, that of the frame around.
         failing: the statuses of HTTP that count as failures; without them, those of the frame around.
+        consent: what the user agrees to; without it, what is known in the context.
     """
 
-    __slots__ = ("_context", "_failing", "_frames", "_inherit", "_values")
+    __slots__ = ("_consent", "_context", "_failing", "_frames", "_inherit", "_values")
 
     def __init__(
         self,
@@ -174,11 +177,13 @@ class Entry:
         inherit: bool,
         context: Mapping[str, Any] | None = None,
         failing: Container[int] | None = None,
+        consent: Consent | None = None,
     ) -> None:
         self._values = dict(values)
         self._inherit = inherit
         self._context = context
         self._failing = failing
+        self._consent = consent
         self._frames: list[Frame] = []
         """Those that are open."""
 
@@ -192,7 +197,9 @@ class Entry:
         around = _open_frame()
         frame = Frame(dict(self._values), around if self._inherit else None, around, opener=self)
         if self._context is not None:
-            frame.context = self._context
+            frame.context = in_place_of(frame.context, self._context)
+        if self._consent is not None:
+            frame.context = self._consent.within(frame.context)
         if self._failing is not None:
             frame.failing = self._failing
         self._frames.append(frame)
@@ -280,12 +287,14 @@ class RequestScope:
 
         Args:
             scope: fields as an instance of a scope class: the typed form.
-            fields: fields by name; `None` means unset.
+            fields: fields by name; `None` means unset. With `consent`, a `Consent`: what the user agrees to, in place
+                of what is known around.
 
         Raises:
             ScopeError: in strict mode, a name that no declared scope has.
         """
-        return Entry(_checked(scope, fields), inherit=True)
+        consent = _consent(fields)
+        return Entry(_checked(scope, fields), inherit=True, consent=consent)
 
     def fresh(self, scope: Scope | None = None, /, **fields: Any) -> Entry:
         """Open a frame that inherits nothing, for a `with` block.
@@ -293,7 +302,25 @@ class RequestScope:
         Raises:
             ScopeError: in strict mode, a name that no declared scope has.
         """
-        return Entry(_checked(scope, fields), inherit=False)
+        consent = _consent(fields)
+        return Entry(_checked(scope, fields), inherit=False, consent=consent)
+
+    @property
+    def consent(self) -> Consent | None:
+        """What the user of this request agrees to; `None` where nothing is known.
+
+        What is assigned holds for the innermost frame, and for those that are opened in it from then on.
+        """
+        frame = _open_frame()
+        return None if frame is None else consent_in(frame.context)
+
+    @consent.setter
+    def consent(self, consent: Consent) -> None:
+        frame = _open_frame()
+        if frame is None:
+            _report("request_scope.consent = …: no request scope is open; write `with request_scope():` around it.")
+        else:
+            frame.context = consent.within(frame.context)
 
     def snapshot(self) -> Entry:
         """Take the values of this moment, to enter again in another thread: `with snapshot:`."""
@@ -328,6 +355,9 @@ class RequestScope:
         return self.get(name)
 
     def __setattr__(self, name: str, value: object) -> None:
+        if name == CONSENT:
+            object.__setattr__(self, name, value)
+            return
         if not _known(name) or value is None:
             return
         frame = _open_frame()
@@ -352,6 +382,17 @@ request_scope: Final = RequestScope()
 def _open_frame() -> Frame | None:
     frame = innermost_frame()
     return None if frame is None else frame.nearest_open()
+
+
+def _consent(fields: dict[str, Any]) -> Consent | None:
+    """Take the consent out of fields, of which it is none."""
+    given: object = fields.pop(CONSENT, None)
+    if given is None or isinstance(given, Consent):
+        return given
+    _report(
+        f"request_scope(consent=…): a Consent is expected, not {type(given).__name__}; write Consent(analytics=True)."
+    )
+    return None
 
 
 def _checked(scope: Scope | None, fields: Mapping[str, Any]) -> dict[str, Any]:

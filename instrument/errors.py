@@ -34,6 +34,18 @@ class Reason(str, Enum):
     """The spool cannot be written: a full or read-only disk, a locked file."""
     DISABLED = "disabled"
     """The client has no write key and no destination, or is switched off."""
+    CONSENT = "consent"
+    """The user has not agreed to a category that the message needs."""
+    SAMPLED = "sampled"
+    """The user is not among the share for whom the event is sent."""
+    RATE_LIMITED = "rate_limited"
+    """There are more messages of the event than its rate limit lets through."""
+    EVENT_DISABLED = "event_disabled"
+    """The event is switched off."""
+    DROPPED = "dropped"
+    """A `before_send` hook returned `None`."""
+    HOOK_FAILED = "hook_failed"
+    """A `before_send` hook raised, or returned something else."""
     CLOSED = "closed"
     """The client was closed."""
 
@@ -67,6 +79,10 @@ class Refusal(InstrumentError):
     def __init__(self, reason: Reason, text: str) -> None:
         super().__init__(text)
         self.reason = reason
+
+
+class Withheld(Refusal):
+    """One message that was kept back as it should be: counted, and no fault."""
 
 
 def nearest(name: str, candidates: Iterable[str]) -> str:

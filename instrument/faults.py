@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from instrument.errors import InstrumentError, Refusal
+from instrument.errors import InstrumentError, Refusal, Withheld
 from instrument.forks import ForkSafe, at_fork
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class Faults(ForkSafe):
         kind = error.reason.value if isinstance(error, Refusal) else "error"
         with self._lock:
             self.refused[kind] += 1
+        if isinstance(error, Withheld):
+            return
         if self.strict:
             if not handler_raised:
                 raise error

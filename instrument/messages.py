@@ -6,6 +6,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import inf
 from types import MappingProxyType, UnionType
 from typing import (
     TYPE_CHECKING,
@@ -15,6 +16,7 @@ from typing import (
     Final,
     Literal,
     Protocol,
+    TypedDict,
     Union,
     cast,
     get_args,
@@ -28,12 +30,14 @@ from pydantic_core import PydanticUndefined
 from instrument.declared import IDENTITY, Declared
 from instrument.errors import DeclarationError
 from instrument.names import event_name
+from instrument.places import caller
 from instrument.scopes import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from pydantic.fields import FieldInfo
+    from typing_extensions import Unpack
 
     from instrument.places import Place
 
@@ -56,6 +60,52 @@ class Spec:
     payload: Literal["properties", "traits"] | None
     name_key: Literal["event", "name"] | None = None
     own_ids: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Under which conditions the messages of a class are sent.
+
+    Attributes:
+        consent: the categories that the user must have agreed to.
+        sample: the share of users for whom they are; `None` for all.
+        rate_limit: how many a second are at most; `None` for as many as there are.
+    """
+
+    consent: tuple[str, ...] = ()
+    sample: float | None = None
+    rate_limit: float | None = None
+
+    def changed(
+        self, cls: type, *, consent: str | Sequence[str] | None, sample: float | None, rate_limit: float | None
+    ) -> Conditions:
+        """Return those of a class that inherits these.
+
+        Raises:
+            DeclarationError: a share or a limit is none.
+        """
+        if sample is not None and not 0 <= sample <= 1:
+            raise DeclarationError(f"{caller()}: {cls.__name__}: sample={sample!r} is no share from 0 to 1.")
+        if rate_limit is not None and not 0 < rate_limit < inf:
+            raise DeclarationError(f"{caller()}: {cls.__name__}: rate_limit={rate_limit!r} is no number a second.")
+        categories = (consent,) if isinstance(consent, str) else tuple(consent or ())
+        return Conditions(
+            consent=self.consent if consent is None else categories,
+            sample=self.sample if sample is None else sample,
+            rate_limit=self.rate_limit if rate_limit is None else rate_limit,
+        )
+
+
+class ClassArguments(TypedDict, total=False):
+    """The class arguments that every message class has."""
+
+    name: str | None
+    abstract: bool
+    owner: str | None
+    deprecated: str | bool
+    consent: str | Sequence[str] | None
+    sample: float | None
+    rate_limit: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +147,8 @@ class Message(Declared, abstract=True):
     """Who looks after the message: given as `owner=`, to the class or to an abstract base."""
     __deprecation__: ClassVar[str | bool] = False
     """Whether the message is to be sent no more, and what instead: given as `deprecated=`, to this class alone."""
+    __conditions__: ClassVar[Conditions] = Conditions()
+    """Given as `consent=`, `sample=` and `rate_limit=`, to the class or to an abstract base."""
 
     def __init_subclass__(
         cls,
@@ -105,12 +157,16 @@ class Message(Declared, abstract=True):
         abstract: bool = False,
         owner: str | None = None,
         deprecated: str | bool = False,
+        consent: str | Sequence[str] | None = None,
+        sample: float | None = None,
+        rate_limit: float | None = None,
     ) -> None:
         cls.__given_name__ = cls.__dict__.get("__given_name__") if name is None else name
         cls.__abstract__ = abstract
         if owner is not None:
             cls.__owner__ = owner
         cls.__deprecation__ = deprecated
+        cls.__conditions__ = cls.__conditions__.changed(cls, consent=consent, sample=sample, rate_limit=rate_limit)
         super().__init_subclass__()
         # Not passed on, since a scope's own `__init_subclass__` may take no keyword.
         cls.model_config["defer_build"] = abstract
@@ -156,6 +212,10 @@ class Track(Message, abstract=True):
         abstract: a base that only carries fields, as a class argument.
         owner: who looks after the event, for the tracking plan; classes that inherit from this one have it too.
         deprecated: that the event is to be sent no more, or what is to be sent instead, for the tracking plan.
+        consent: the category, or several, that the user must have agreed to; as the next two, also for classes that
+            inherit from this one.
+        sample: the share of users for whom it is sent, from 0 to 1.
+        rate_limit: how many a second are sent at most, in each process.
 
     >>> from instrument import Scope, Track
     >>> class UserScope(Scope):
@@ -213,17 +273,9 @@ class Group(_WithTraits, abstract=True):
 class _Viewed(Message, abstract=True):
     __reserved_names__ = frozenset({"name", "category", "properties"})
 
-    def __init_subclass__(
-        cls,
-        *,
-        name: str | None = None,
-        category: str | None = None,
-        abstract: bool = False,
-        owner: str | None = None,
-        deprecated: str | bool = False,
-    ) -> None:
+    def __init_subclass__(cls, *, category: str | None = None, **arguments: Unpack[ClassArguments]) -> None:
         cls.__category__ = category
-        super().__init_subclass__(name=name, abstract=abstract, owner=owner, deprecated=deprecated)
+        super().__init_subclass__(**arguments)
 
     @property
     def name(self) -> str | None:

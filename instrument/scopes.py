@@ -41,7 +41,7 @@ class Scope(Declared, abstract=True):
     ...     project_id: int = Field(serialization_alias="proj_id")
     """
 
-    __reserved_names__ = frozenset({"event", "properties", "traits"})
+    __reserved_names__ = frozenset({"consent", "event", "properties", "traits"})
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

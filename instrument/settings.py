@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_state_path
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from instrument.loopback import is_loopback
 from instrument.privacy.marks import Policy
 
 _SHORTEST_KEY = 16
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Settings(BaseSettings):
@@ -89,6 +91,16 @@ class Settings(BaseSettings):
     """The key of the hashes of personal data, of 16 characters or more."""
     pii: Mapping[str, Policy | Mapping[str, Policy]] = Field(default_factory=dict[str, Policy])
     """What becomes of personal data: by category; and by the name of a destination, by category for it alone."""
+    consent_default: Literal["granted", "refused"] = "refused"
+    """What holds for a category of which nothing is known whether the user agrees to it."""
+    sample_rates: Mapping[str, _Share] = Field(default_factory=dict[str, float])
+    """By an event's name, the share of users for whom it is sent, in place of the class's own."""
+    rate_limits: Mapping[str, _Rate] = Field(default_factory=dict[str, float])
+    """By an event's name, how many a second are sent at most, in place of the class's own."""
+    disabled_events: Annotated[Sequence[str], NoDecode] = ()
+    """Names of events that are not sent; in the environment with commas between them."""
+    before_send: Callable[[Any], Any] | Sequence[Callable[[Any], Any]] | None = None
+    """Called with each message, one after the other: returns it, a changed copy, or `None` to drop it."""
 
     @field_validator("write_key")
     @classmethod
@@ -101,6 +113,11 @@ class Settings(BaseSettings):
         if not is_loopback(host):
             raise ValueError("the debugger is on this machine: 127.0.0.1, ::1 or localhost")
         return host
+
+    @field_validator("disabled_events", mode="before")
+    @classmethod
+    def _names_between_commas(cls, events: object) -> object:
+        return [name for each in events.split(",") if (name := each.strip())] if isinstance(events, str) else events
 
     @field_validator("pii_key")
     @classmethod

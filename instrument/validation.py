@@ -12,6 +12,7 @@ from pydantic_core.core_schema import ErrorType
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
 _PYDANTICS = frozenset(get_args(ErrorType))
@@ -32,6 +33,12 @@ def told(error: ErrorDetails) -> str:
     if kind == "union_tag_invalid":
         return f"{context['discriminator']} should be one of {context['expected_tags']}"
     return error["msg"] if _OF_THE_VALUE.isdisjoint(context) else re.split("[,:]", error["msg"])[0]
+
+
+def told_all(model: type[BaseModel], error: ValidationError) -> str:
+    """Tell everything that is wrong with the values of a model, by field."""
+    details = error.errors(include_url=False)
+    return "; ".join(f"field {'.'.join(field_path(model, each['loc'])) or '?'!r}: {told(each)}" for each in details)
 
 
 def field_path(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:

@@ -16,6 +16,7 @@ PUBLIC = [
     "BindingError",
     "Call",
     "Client",
+    "Consent",
     "DeclarationError",
     "Destination",
     "Envelope",

@@ -49,6 +49,11 @@ DEFAULTS: dict[str, Any] = {
     "oauth_scope": "tracking_api:write",
     "pii_key": None,
     "pii": {},
+    "consent_default": "refused",
+    "sample_rates": {},
+    "rate_limits": {},
+    "disabled_events": (),
+    "before_send": None,
 }
 
 
@@ -81,6 +86,15 @@ def test_every_setting_has_its_default() -> None:
         ("INSTRUMENT_OAUTH_KEY_ID", "kid", "oauth_key_id", "kid"),
         ("INSTRUMENT_OAUTH_AUTH_SERVER", "https://oauth2.eu", "oauth_auth_server", "https://oauth2.eu"),
         ("INSTRUMENT_OAUTH_SCOPE", "all", "oauth_scope", "all"),
+        ("INSTRUMENT_CONSENT_DEFAULT", "granted", "consent_default", "granted"),
+        ("INSTRUMENT_SAMPLE_RATES", '{"Page Scrolled": 0.1}', "sample_rates", {"Page Scrolled": 0.1}),
+        ("INSTRUMENT_RATE_LIMITS", '{"Page Scrolled": 10}', "rate_limits", {"Page Scrolled": 10.0}),
+        (
+            "INSTRUMENT_DISABLED_EVENTS",
+            "Page Scrolled, Key Pressed",
+            "disabled_events",
+            ["Page Scrolled", "Key Pressed"],
+        ),
         ("INSTRUMENT_PII_KEY", "sixteen or more characters", "pii_key", "sixteen or more characters"),
         (
             "INSTRUMENT_PII",

@@ -21,7 +21,7 @@ from tests.docs.documents import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ARGUMENT_ONLY = {"on_error", "on_drop", "destinations"}
+ARGUMENT_ONLY = {"on_error", "on_drop", "destinations", "before_send"}
 SHARED = {("HttpDestination", "http"), ("DebuggerDestination", "debugger")}
 """What destinations are made of, and the one that a debugging client has by itself."""
 
@@ -123,6 +123,9 @@ def _another(value: object, field: str) -> str:
         "durability": "memory",
         "pii_key": "another key of the tests",
         "pii": '{"email": "mask"}',
+        "consent_default": "granted",
+        "sample_rates": '{"Page Scrolled": 0.1}',
+        "rate_limits": '{"Page Scrolled": 10}',
     }
     if field in special:
         return special[field]
