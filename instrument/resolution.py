@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from instrument.bindings import Binding, check_path
 from instrument.context import lookup
 from instrument.declared import IDENTITY
-from instrument.delivery.envelope import encoder_of, plain_codec
+from instrument.delivery.envelope import encoder_of, holds_personal_data, plain_codec
 from instrument.errors import BindingError, Reason, Refusal, nearest
 from instrument.expressions import Expression, collector, own
 from instrument.gate import asks_for_more
@@ -154,29 +154,30 @@ class MessagePlan:
         """
         if self.read_id is None:
             return None
-        try:
-            value = self.read_id(call)
-        except Exception as error:
-            raise Refusal(Reason.SOURCE_FAILED, f"reading message_id raised {type(error).__name__}") from error
+        value = self._read(self.read_id, call, "reading message_id")
         if value is MISSING or value is None:
             return None
         return str(value) if self.moment is Moment.SUCCESS else f"{value}-{self.moment.value}"
 
     def _found(self, plan: FieldPlan, call: Call) -> tuple[Any, str]:
         for candidate in plan.candidates:
-            try:
-                value = candidate.read(call)
-            except Refusal:
-                raise
-            except Exception as error:
-                raise Refusal(
-                    Reason.SOURCE_FAILED,
-                    f"{self.model.__name__}: field {plan.name!r}: reading {candidate.origin} raised "
-                    f"{type(error).__name__}",
-                ) from error
+            what = f"{self.model.__name__}: field {plan.name!r}: reading {candidate.origin}"
+            value = self._read(candidate.read, call, what)
             if value is not MISSING:
                 return value, candidate.origin
         return MISSING, "default"
+
+    def _read(self, read: Read, call: Call, what: str) -> Any:
+        try:
+            return read(call)
+        except Refusal:
+            raise
+        except Exception as error:  # noqa: BLE001 - a source may raise anything
+            raised = error
+        refusal = Refusal(Reason.SOURCE_FAILED, f"{what} raised {type(raised).__name__}")
+        # What was raised may hold what was read; raised outside of the block, it does not come along by itself.
+        refusal.__cause__ = None if holds_personal_data(self.model) else raised
+        raise refusal
 
     def _invalid(self, error: ValidationError, call: Call) -> Refusal:
         details = [(field_path(self.model, each["loc"]), each) for each in error.errors(include_url=False)]
