@@ -18,7 +18,7 @@ from instrument.delivery.envelope import (
 )
 from instrument.errors import Reason, Refusal, Withheld
 from instrument.messages import Conditions, Message
-from instrument.privacy.consent import consent_in
+from instrument.privacy.consent import Consent, consent_in
 from instrument.privacy.marks import marks_of
 from instrument.privacy.redaction import Redaction, strictest
 from instrument.rates import Bucket
@@ -193,8 +193,7 @@ class Checks:
         return message, context
 
     def _check_consent(self, context: Context) -> None:
-        consent = consent_in(context)
-        preferences = {} if consent is None else consent.preferences
+        preferences = (consent_in(context) or Consent()).preferences
         for category in self.consent:
             if preferences.get(category) is None and not self.unknown_is_granted:
                 raise Withheld(Reason.CONSENT, f"{self.event}: it is not known whether the user agrees to {category!r}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -70,6 +70,7 @@ rates = st.floats(0, 1)
 
 
 class TestSampling:
+    @settings(deadline=None)
     @given(users, st.text(max_size=50), rates, rates)
     def test_who_is_among_a_share_is_among_every_larger_one(
         self, user: str, event: str, one: float, two: float
@@ -77,15 +78,18 @@ class TestSampling:
         smaller, larger = sorted((one, two))
         assert is_sampled(event, user, smaller) <= is_sampled(event, user, larger)
 
+    @settings(deadline=None)
     @given(users, st.text(max_size=50), rates)
     def test_the_answer_is_the_same_every_time(self, user: str, event: str, rate: float) -> None:
         assert is_sampled(event, user, rate) == is_sampled(event, user, rate)
 
+    @settings(deadline=None)
     @given(users, st.text(max_size=50))
     def test_nobody_and_everybody_are_exact(self, user: str, event: str) -> None:
         assert not is_sampled(event, user, 0)
         assert is_sampled(event, user, 1)
 
+    @settings(deadline=None, max_examples=25)
     @given(st.text(min_size=1, max_size=20), st.floats(0.05, 0.95))
     def test_the_share_of_many_users_is_the_rate(self, event: str, rate: float) -> None:
         count, expected = 2_000, 2_000 * rate
@@ -226,6 +230,7 @@ class TestHooks:
 
 
 class TestRateLimits:
+    @settings(deadline=None)
     @given(st.lists(st.floats(0, 3), max_size=60), st.floats(0.1, 20))
     def test_never_more_pass_than_one_second_at_once_and_the_rate_from_then_on(
         self, pauses: list[float], rate: float
