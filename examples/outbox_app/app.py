@@ -20,7 +20,7 @@ from instrument.integrations.fastapi import scope_from
 from instrument.integrations.sqlalchemy import follow_transactions, outbox_table
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 
 class CustomerScope(Scope):
@@ -106,7 +106,7 @@ def shop(database: str) -> FastAPI:
     follow_transactions(sessions, outbox=outbox)
 
     @asynccontextmanager
-    async def opened(_: FastAPI) -> AsyncIterator[None]:
+    async def opened(_: FastAPI) -> AsyncGenerator[None]:
         Base.metadata.create_all(engine)
         # What is emitted outside of a transaction waits in the outbox as well: no write key is needed here.
         client = configure(destinations=[OutboxDestination(engine, outbox)])

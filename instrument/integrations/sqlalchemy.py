@@ -112,7 +112,8 @@ class _Transaction(Unit):
         self.wrote = False
         self.rolled_back = False
         self.savepoint_kept = False
-        self.connections: list[Connection] = []
+        # Not the connections themselves, which would not go back to their pool with a session that nobody has.
+        self.connections: list[ref[Connection]] = []
         # One that nobody has any more cannot commit, and must not go on taking messages.
         self._of_session = ref(session, lambda _: self.end())
 
@@ -163,7 +164,7 @@ class _Follower:
         unit = _of(session)
         if unit is None or session.in_nested_transaction():
             return
-        if any(_is_broken(each) for each in unit.connections):
+        if any(_is_broken(each()) for each in unit.connections):
             unit.rolled_back = True
         elif self.outbox is not None:
             session.flush()  # what this emits is written too
@@ -186,10 +187,10 @@ def _store(session: Session, unit: _Transaction, outbox: Table) -> None:
             each.failed(error, "which could not be written into the outbox, and is sent after the commit")
 
 
-def _is_broken(connection: Connection) -> bool:
+def _is_broken(connection: Connection | None) -> bool:
     """Whether PostgreSQL has given a transaction up, and will answer a commit with a rollback, in silence."""
     with suppress(Exception):  # of one that is gone: the commit will say so
-        of_driver = getattr(connection.connection.dbapi_connection, "info", None)
+        of_driver = None if connection is None else getattr(connection.connection.dbapi_connection, "info", None)
         return getattr(of_driver, "transaction_status", None) == _IN_ERROR
     return False
 
@@ -199,7 +200,7 @@ def _connected(session: Session, transaction: SessionTransaction, connection: Co
     if unit is not None:
         enter(unit)
         if transaction.parent is None:
-            unit.connections.append(connection)
+            unit.connections.append(ref(connection))
 
 
 def _executed(state: ORMExecuteState) -> None:

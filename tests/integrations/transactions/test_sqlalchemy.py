@@ -10,6 +10,8 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fastapi import Depends, FastAPI, HTTPException
+from fastapi.testclient import TestClient
 from sqlalchemy import ForeignKey, create_engine, event, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker, create_async_engine
@@ -250,6 +252,7 @@ class TestATransaction:
         write(session, 1)
         del session
         gc.collect()
+        assert sessions.kw["bind"].pool.checkedout() == 0
         assert (say(2), numbers(tracked)) == (False, [2])
         assert default_client().stats().rolled_back == 1
 
@@ -409,6 +412,59 @@ class TestSeveralTransactions:
         assert context.run(say, 2)
         copy_context().run(session.commit)
         assert (unknown, numbers(tracked)) == (False, [1, 2])
+
+
+class TestADependencyOfFastAPI:
+    """The session is made, and the transaction ends, outside of the handler: in other threads, for `def` dependencies."""
+
+    @pytest.mark.parametrize("asynchronous", [False, True])
+    @pytest.mark.parametrize(("number", "sent"), [(1, [RowWritten]), (13, [RowFailed])])
+    def test_has_the_events_of_its_handler(
+        self, tmp_path: Path, tracked: Recorder, number: int, sent: list[type[Track]], *, asynchronous: bool
+    ) -> None:
+        url = databases.sqlite(tmp_path)
+        Base.metadata.create_all(setup := create_engine(url))
+        setup.dispose()
+        sessions = sessionmaker(engine := create_engine(url))
+        follow_transactions(sessions)
+        of_tasks = async_sessionmaker(async_engine := create_async_engine(url.set(drivername="sqlite+aiosqlite")))
+        follow_transactions(of_tasks)
+
+        def session() -> Iterator[Session]:
+            with sessions.begin() as made:
+                yield made
+
+        async def session_of_task() -> AsyncIterator[AsyncSession]:
+            async with of_tasks.begin() as made:
+                yield made
+            await async_engine.dispose()
+
+        app = FastAPI()
+        seen: list[int] = []
+
+        @app.post("/{number}")
+        @tracks(RowWritten, failure=RowFailed, scope=OrdererScope.from_call(user_id=lambda _: 7))
+        def handle(number: int, session: Session = Depends(session)) -> None:  # noqa: B008, FAST002 - a local name
+            session.add(Row(number=number))
+            seen.append(len(tracked.events))
+            if number == 13:
+                raise HTTPException(409)
+
+        @app.post("/async/{number}")
+        @tracks(RowWritten, failure=RowFailed, scope=OrdererScope.from_call(user_id=lambda _: 7))
+        async def handle_async(number: int, session: AsyncSession = Depends(session_of_task)) -> None:  # noqa: B008, FAST002
+            session.add(Row(number=number))
+            await session.flush()
+            seen.append(len(tracked.events))
+            if number == 13:
+                raise HTTPException(409)
+
+        path = f"/async/{number}" if asynchronous else f"/{number}"
+        with TestClient(app) as browser:
+            assert browser.post(path).status_code == (409 if number == 13 else 200)
+        engine.dispose()
+        assert (seen, [type(each) for each in tracked.events]) == ([0], sent)
+        assert default_client().stats().held == 0
 
 
 class TestWhatIsFollowed:
