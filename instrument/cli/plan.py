@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from instrument.cli import plan_codegen, plan_diff, plan_lint, text
+from instrument.cli import plan_adopt, plan_codegen, plan_diff, plan_lint, text
 from instrument.cli.options import AsJson  # noqa: TC001 - Typer reads it
 from instrument.cli.plan_options import (
     Exclude,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from instrument.plan.violations import Violation
 
 app = typer.Typer(help="Look at the tracking plan, which is what the classes declare.")
+app.command("adopt")(plan_adopt.adopt)
 app.command("codegen")(plan_codegen.codegen)
 app.command("diff")(plan_diff.diff_plans)
 app.command("lint")(plan_lint.lint_plan)
