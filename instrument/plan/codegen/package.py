@@ -6,9 +6,8 @@ import keyword
 import os
 import shutil
 import subprocess
-import sys
 from contextlib import contextmanager
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
@@ -150,16 +149,23 @@ def _read(path: Path) -> str | None:
         raise PackageError(f"{path}: it cannot be read: {error.strerror}") from None
 
 
+def _ruff() -> str:
+    try:
+        program: str = import_module("ruff.__main__").find_ruff_bin()
+    except (ModuleNotFoundError, FileNotFoundError):
+        raise MissingExtra("ruff") from None
+    return program
+
+
 def _formatted(modules: Mapping[str, str], directory: Path) -> dict[str, str]:
     """Sort the imports and format, as the project in which the directory lies has it."""
-    if find_spec("ruff") is None:
-        raise MissingExtra("ruff")
+    program = _ruff()
     paths = {name: directory / name for name in modules}
     for name, path in paths.items():
         path.write_text(modules[name], encoding="utf-8", newline="\n")
     for step in (["check", "--select=I", "--fix"], ["format"]):
         ran = subprocess.run(  # noqa: S603 - the program is our own dependency
-            [sys.executable, "-m", "ruff", *step, "--quiet", "--no-cache", *map(str, paths.values())],
+            [program, *step, "--quiet", "--no-cache", *map(str, paths.values())],
             capture_output=True,
             text=True,
             encoding="utf-8",

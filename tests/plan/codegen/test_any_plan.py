@@ -67,13 +67,13 @@ _schemas: SearchStrategy[tuple[Any, Any]] = st.recursive(
     lambda inner: _objects(inner) | inner.map(lambda each: ({"type": "array", "items": each[0]}, [each[1]])),
     max_leaves=6,
 )
-_plans = st.dictionaries(texts.filter(str.strip), st.dictionaries(_keys, _schemas, max_size=5), min_size=1, max_size=12)
+_plans = st.dictionaries(texts.filter(str.strip), st.dictionaries(_keys, _schemas, max_size=5), min_size=1, max_size=6)
 
 
 @given(_plans)
 # Without shrinking, which would take minutes.
 @settings(
-    max_examples=5,
+    max_examples=4,
     phases=[Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -11,5 +11,6 @@ if TYPE_CHECKING:
 
 
 def test_the_package_that_is_shown_is_made_of_the_plan_that_is_shown(workshop: Workshop) -> None:
-    shown = {block.language: block.code for block in blocks(ROOT / "docs" / "plan-codegen.md")}
-    assert workshop.made(shown["json"]) == shown["python"]
+    shown = list(blocks(ROOT / "docs" / "plan-codegen.md"))
+    plan, module = (next(each.code for each in shown if each.language == language) for language in ("json", "python"))
+    assert workshop.made(plan) == module

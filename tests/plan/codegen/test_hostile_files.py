@@ -169,4 +169,3 @@ def test_a_plan_cannot_bring_code_along(workshop: Workshop) -> None:
         assert message.__declaration__.name == evil
         assert evil in {field.serialization_alias for field in message.model_fields.values()}
     assert not (workshop.root / "evil").exists()
-    workshop.check()

@@ -185,7 +185,8 @@ def test_directories_above_a_new_package_are_made(workshop: Workshop) -> None:
 def test_a_package_that_is_missing_is_named_with_its_extra(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, package, None)
+    for each in (package, *(name for name in sys.modules if name.startswith(f"{package}."))):
+        monkeypatch.setitem(sys.modules, each, None)
     result = workshop.codegen(plan_of(OPENED))
     assert result.exit_code == 2
     assert result.output == (

@@ -135,5 +135,3 @@ def test_no_text_of_a_plan_gets_out_of_its_place(workshop: Workshop, form: str, 
     with workshop.imported() as messages:
         names = {each.__declaration__.name for each in messages.values() if each.__declaration__}
     assert names == set(texts)
-    if form == "plan.json":
-        workshop.check()

@@ -102,7 +102,6 @@ def test_a_plan_becomes_scopes_objects_and_events(workshop: Workshop) -> None:
     assert workshop.source("objects.py") == SHOP_OBJECTS
     assert workshop.source("scopes.py") == SHOP_SCOPES
     assert set(workshop.files()) == {"__init__.py", "events.py", "objects.py", "scopes.py"}
-    workshop.check()
 
 
 def test_the_events_can_be_built_and_send_the_keys_of_the_plan(workshop: Workshop) -> None:
@@ -187,7 +186,6 @@ def test_the_other_calls_become_classes_of_their_own(workshop: Workshop) -> None
         home = messages["Home"].model_validate({"user_id": 7, "name_": "x"})
         assert isinstance(home, Page)
         assert (home.name, home.properties) == ("Home", {"name": "x"})
-    workshop.check()
 
 
 def test_what_is_common_to_all_events_is_in_each(workshop: Workshop) -> None:
