@@ -118,7 +118,7 @@ def transport_of(settings: Settings, ledger: Ledger, watch: Watch | None) -> tup
         return _delivering(settings, routes, ledger, settings.on_drop), redactions
     from instrument.delivery.watch import Watched  # noqa: PLC0415 - as above
 
-    inner = _delivering(settings, routes, ledger, watch.dropped(settings.on_drop)) if routes else None
+    inner = _delivering(settings, routes, ledger, watch.before(settings.on_drop)) if routes else None
     return Watched(inner, watch), redactions
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from instrument.delivery.envelope import Envelope
     from instrument.delivery.ledger import Ledger
     from instrument.delivery.pipeline import Transport
+    from instrument.delivery.watch import Watch
     from instrument.faults import Faults
     from instrument.messages import Message, SegmentTrack
 
@@ -46,6 +47,11 @@ class Following(Protocol):
     @property
     def faults(self) -> Faults:
         """What it does about errors."""
+        ...
+
+    @property
+    def watch(self) -> Watch | None:
+        """The way to the local debugger, in debug mode."""
         ...
 
     def follow_transactions(self) -> None:
@@ -81,7 +87,8 @@ class Held:
 
     def drop(self) -> None:
         """Forget it: its transaction was rolled back."""
-        self._settle("rolled_back")
+        if self._settle("rolled_back") and self.client.watch is not None:
+            self.client.watch.dropped(self.envelope, "its transaction was rolled back")
 
     def stored(self) -> None:
         """Take note that it was committed with its transaction, in an outbox."""
@@ -100,11 +107,13 @@ class Held:
         except Exception as error:  # noqa: BLE001 - the transaction has committed, and whoever did that goes on
             self.failed(error, "sent when its transaction had committed")
 
-    def _settle(self, what: str) -> None:
+    def _settle(self, what: str) -> bool:
+        """Count what became of it; answer whether that is for this process to tell."""
         if self.generation != _process.generation:
-            return
+            return False
         self.client.ledger.count("held", -1)
         self.client.ledger.count(what)
+        return True
 
 
 Keep = Callable[[Held], bool]

@@ -78,15 +78,19 @@ class Watch:
         body = to_json({**head, "messageId": message_id, "timestamp": timestamp, "context": context})
         self.show(Envelope(message_id, body))
 
-    def dropped(self, on_drop: OnDrop | None) -> OnDrop:
+    def dropped(self, envelope: Envelope, reason: str) -> None:
+        """Show that a message that was accepted will never be delivered, and why."""
+        with suppress(Exception):
+            message = from_json(envelope.body)
+            notes = message["context"].setdefault("instrument", {})
+            notes["fate"] = {"status": "dropped", "reason": reason}
+            self.show(Envelope(envelope.message_id, to_json(message)))
+
+    def before(self, on_drop: OnDrop | None) -> OnDrop:
         """Return what shows each message that will never be delivered, and then calls the user's own hook."""
 
         def show_and_tell(envelope: Envelope, reason: str) -> None:
-            with suppress(Exception):
-                message = from_json(envelope.body)
-                notes = message["context"].setdefault("instrument", {})
-                notes["fate"] = {"status": "dropped", "reason": reason}
-                self.show(Envelope(envelope.message_id, to_json(message)))
+            self.dropped(envelope, reason)
             if on_drop is not None:
                 on_drop(envelope, reason)
 

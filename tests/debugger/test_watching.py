@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from instrument import Client, Destination, MemoryDestination, Rejected, Scope, Track, request_scope, tracks
 from instrument.testing import FixedStamps
+from instrument.transactions import deferring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -166,6 +168,17 @@ def test_what_will_never_be_delivered_is_shown_again_with_the_reason(
     assert sent["message_id"] == lost["message_id"]
     assert (lost["reason"], lost["duplicate_of"]) == ("it is of no use here", None)
     assert dropped == ["it is of no use here"]
+
+
+def test_what_is_rolled_back_is_shown_as_dropped(debugger: Asked, client_of: Callable[..., Client]) -> None:
+    client = client_of(debugger.port, MemoryDestination())
+    with suppress(ZeroDivisionError), deferring():
+        assert client.track(WatchedDone(user_id=7, size=1)).held
+        raise ZeroDivisionError
+    client.flush()
+    (record,) = debugger.wait_for(1)
+    assert (record["status"], record["reason"]) == ("dropped", "its transaction was rolled back")
+    assert record["envelope"]["properties"] == {"size": 1}
 
 
 def test_nothing_waits_where_no_debugger_listens(client_of: Callable[..., Client]) -> None:
