@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hypothesis import HealthCheck, settings
+
 from tests.browsers import _hidden_browser, browser, browser_context, browser_problems, need_browser, page
 
 if TYPE_CHECKING:
     import pytest
+
+# A busy machine is no failure.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 __all__ = ["_hidden_browser", "browser", "browser_context", "browser_problems", "page"]
 

@@ -5,15 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
-
-# A busy machine is no failure.
-settings.register_profile("tests", deadline=None)
-settings.load_profile("tests")
 
 INT_MIN, INT_MAX = -(2**63), 2**64 - 1
 """What JSON readers keep without loss: signed and unsigned integers of 64 bits."""
