@@ -272,6 +272,17 @@ class Client:
             observer.accepted(message, stamp[0])
         return Receipt(stamp[0], held=held)
 
+    def encoder_of(self, model: type[Message]) -> Callable[[Any, Stamp, bytes], Envelope]:
+        """Return the serialisation of a message class of which nothing else is asked.
+
+        Raises:
+            LookupError: something is.
+        """
+        encode, admit = self._ways.get(model) or self._way_of(model)
+        if admit is not None:
+            raise LookupError(model)
+        return encode
+
     def _way_of(self, model: type[Any]) -> Way:
         ways = self._ways  # another one by the time that the way is known, if an event was switched off meanwhile
         ways[model] = way = self._gate.way_of(model)

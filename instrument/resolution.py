@@ -95,10 +95,9 @@ class MessagePlan:
         validate: makes the message of the values.
         collect: reads the fields from a call and checks them: the above, compiled. It gives the message, or only its
             fields where that is enough.
-        encode: makes the envelope of what `collect` gave.
+        encode: makes the envelope of what `collect` gave; `None` where that is for the client to say, since the class
+            asks for more.
         read_id: gives the id of the message, where it has one of its own.
-        careful: whether the message is none like most: it has an id of its own, or its class asks for more than to be
-            serialised.
         transactional: whether it waits for the transaction that it is emitted in.
     """
 
@@ -107,9 +106,8 @@ class MessagePlan:
     fields: tuple[FieldPlan, ...]
     validate: Callable[[dict[str, Any]], Message]
     collect: Callable[[Call], Any]
-    encode: Callable[[Any, Stamp, bytes], Envelope]
+    encode: Callable[[Any, Stamp, bytes], Envelope] | None
     read_id: Read | None
-    careful: bool
     transactional: bool
 
     def make(self, call: Call) -> Message:
@@ -231,7 +229,6 @@ def compile_message(
         collect=collect,
         encode=encode,
         read_id=None if message_id is None else compiler.message_id(message_id),
-        careful=message_id is not None or (bound.model.__pydantic_complete__ and asks_for_more(bound.model)),
         transactional=moment is Moment.SUCCESS if transactional is None else transactional,
     )
 
@@ -368,14 +365,15 @@ def _validator(model: type[Message]) -> Callable[[dict[str, Any]], Message]:
 
 def _short_way(
     model: type[Message], fields: Sequence[FieldPlan]
-) -> tuple[Callable[[Call], Any], Callable[[Any, Stamp, bytes], Envelope]]:
+) -> tuple[Callable[[Call], Any], Callable[[Any, Stamp, bytes], Envelope] | None]:
     """Compile `collect` and `encode`, in as few steps as the message class allows."""
     expressions = [(plan.name, [each.expression for each in plan.candidates]) for plan in fields]
     codec = plain_codec(model)
-    if codec is not None:
+    if codec is not None and not asks_for_more(model):
         return collector(expressions, codec.validate), codec.encode
     if model.__pydantic_complete__:
-        return collector(expressions, _validator(model)), encoder_of(model)
+        encode = None if asks_for_more(model) else encoder_of(model)
+        return collector(expressions, _validator(model)), encode
     return collector(expressions, _validator(model)), _late_encoder(model)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -44,22 +45,19 @@ class Fanout:
         """How long the oldest message that waits has waited, in seconds."""
         return max(each.lag for each in self._pipelines)
 
-    def put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:
+    def put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:  # noqa: ARG002
         """Take a message over.
 
         Raises:
             Refusal: a pipeline does not take it; those before it may have.
         """
-        if not isinstance(envelope, Variants):
-            self.take(envelope)
-            return
-        for pipeline, variant in zip(self._pipelines, envelope.each, strict=True):
-            pipeline.put(variant, message)
+        self.take(envelope)
 
     def take(self, envelope: Envelope) -> None:
-        """Take an envelope over that is the same for every policy, as `put` does."""
-        for pipeline in self._pipelines:
-            pipeline.take(envelope)
+        """Take an envelope over, as `put` does."""
+        each = envelope.each if isinstance(envelope, Variants) else repeat(envelope)
+        for pipeline, variant in zip(self._pipelines, each):  # noqa: B905 - one envelope may serve all
+            pipeline.take(variant)
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything is settled; answer whether it was, within a time in seconds."""
