@@ -234,6 +234,39 @@ def test_tests_show_nothing(debugger: Asked, client_of: Callable[..., Client]) -
     assert not client_of(debugger.port).enabled
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_is_shown_by_a_connection_of_its_own(debugger: Asked, tmp_path: Path) -> None:
+    program = f"""
+        import os
+        from instrument import Client, Scope, Track
+        class ForkedScope(Scope):
+            user_id: int
+        class ForkedDone(Track, ForkedScope): ...
+        client = Client(debug=True, debug_port={debugger.port})
+        client.track(ForkedDone(user_id=1))
+        client.flush()
+        child = os.fork()
+        if child == 0:
+            client.track(ForkedDone(user_id=2))
+            client.close()
+            os._exit(0)
+        os.waitpid(child, 0)
+        client.track(ForkedDone(user_id=3))
+        client.close()
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "SEGMENT_CLIENT_KEY"}
+    ran = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", dedent(program)],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**environment, "INSTRUMENT_SPOOL_DIR": str(tmp_path)},
+    )
+    assert "ResourceWarning" not in ran.stderr
+    assert [each["user"] for each in debugger.wait_for(3)] == ["1", "2", "3"]
+
+
 def test_one_variable_of_the_environment_is_all_the_set_up(debugger: Asked, tmp_path: Path) -> None:
     program = """
         from instrument import Scope, Track, request_scope, tracks

@@ -45,7 +45,7 @@ class DebuggerDestination:
         self._hint = to_json((write_key or "")[-_HINT:])
         self._absent_until = 0.0
         self._told_absent = False
-        self.forget_connections()
+        self._connection = self._new_connection()
 
     def send(self, batch: Sequence[Envelope]) -> None:
         """Show a batch to the debugger, where it listens."""
@@ -63,11 +63,15 @@ class DebuggerDestination:
 
     def forget_connections(self) -> None:
         """Begin with a new connection."""
-        self._connection = HTTPConnection(*self._address, timeout=_PATIENCE)
+        self._connection.close()  # in a forked child, its own copy alone
+        self._connection = self._new_connection()
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def _new_connection(self) -> HTTPConnection:
+        return HTTPConnection(*self._address, timeout=_PATIENCE)
 
     def _was_kept(self) -> bool:
         return self._connection.sock is not None
