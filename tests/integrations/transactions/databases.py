@@ -9,10 +9,12 @@ import warnings
 from functools import cache
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import create_engine, event, make_url, text
+from sqlalchemy import create_engine, make_url, text
+
+from tests.integrations.transactions.savepoints import begin_truly
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -53,19 +55,6 @@ def postgres() -> URL:
 def sqlite(directory: Path) -> URL:
     """Return the address of a new file of SQLite."""
     return make_url(f"sqlite:///{directory / token_hex(6)}.db")
-
-
-def begin_truly(engine: Engine) -> None:
-    """Have savepoints of SQLite be what they are elsewhere, as SQLAlchemy's documentation tells to."""
-
-    @event.listens_for(engine, "connect")
-    def _(connection: Any, _: Any) -> None:
-        connection.isolation_level = None
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    @event.listens_for(engine, "begin")
-    def _(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN")
 
 
 def opened(url: URL) -> Engine:

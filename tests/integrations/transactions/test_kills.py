@@ -120,13 +120,6 @@ class TestWithAnOutbox:
 
 
 class TestWithoutOne:
-    def test_a_kill_before_the_commit_invents_nothing(self, tmp_path: Path) -> None:
-        url, file = databases.sqlite(tmp_path), tmp_path / "sent.jsonl"
-        assert run_shop("before-outbox", url, file) == -9
-        engine = create_engine(url)
-        assert written(file) == sales(engine) == list(range(KILLED_AT))
-        engine.dispose()
-
     def test_a_kill_right_after_the_commit_loses_its_events_as_is_documented(self, tmp_path: Path) -> None:
         url, file = databases.sqlite(tmp_path), tmp_path / "sent.jsonl"
         assert run_shop("after-outbox", url, file) == -9

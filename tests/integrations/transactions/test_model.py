@@ -28,7 +28,7 @@ from instrument import Scope, Track, default_client
 from instrument.integrations import django_transactions
 from instrument.integrations.sqlalchemy import follow_transactions, outbox_table
 from instrument.testing import recording
-from tests.integrations.transactions import databases
+from tests.integrations.transactions.savepoints import begin_truly
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import SessionTransaction
@@ -69,7 +69,7 @@ class OfSession(RuleBasedStateMachine):
         self.tracked = self.left.enter_context(recording())
         self.engine = create_engine("sqlite://")
         self.left.callback(self.engine.dispose)
-        databases.begin_truly(self.engine)
+        begin_truly(self.engine)
         Base.metadata.create_all(self.engine)
         sessions = sessionmaker(self.engine)
         follow_transactions(sessions, outbox=OUTBOX if self.with_outbox else None)

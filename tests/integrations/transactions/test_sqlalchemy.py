@@ -24,6 +24,7 @@ from instrument.integrations.sqlalchemy import follow_transactions
 from instrument.testing import Recorder, recording
 from instrument.transactions import deferring
 from tests.integrations.transactions import databases
+from tests.integrations.transactions.savepoints import begin_truly
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -77,7 +78,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 def memory() -> Iterator[Engine]:
     """A database of which nothing else is needed than that it has transactions."""
     engine = create_engine("sqlite://")
-    databases.begin_truly(engine)
+    begin_truly(engine)
     Base.metadata.create_all(engine)
     yield engine
     engine.dispose()
@@ -656,7 +657,7 @@ class TestABlock:
 async def opened_async(kind: str, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     if kind == "sqlite":
         engine = create_async_engine(databases.sqlite(tmp_path).set(drivername="sqlite+aiosqlite"))
-        databases.begin_truly(engine.sync_engine)
+        begin_truly(engine.sync_engine)
     else:
         engine = create_async_engine(databases.postgres())
     async with engine.begin() as connection:

@@ -19,7 +19,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sess
 
 from instrument import Client, JsonLinesDestination, Scope, Track
 from instrument.integrations.sqlalchemy import follow_transactions, outbox_table
-from tests.integrations.transactions.databases import begin_truly
+from tests.integrations.transactions.savepoints import begin_truly
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
