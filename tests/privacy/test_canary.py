@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
 import traceback
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ from pydantic import BaseModel, ValidationError, field_validator
 from instrument import PII, Client, MemoryDestination, Rejected, Scope, Track, Unavailable, tracks
 from instrument.delivery.destinations.segment import SegmentDestination
 from instrument.testing import recording
+from tests.docs.documents import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -285,7 +288,36 @@ def test_a_client_that_is_closed_or_full(make: Any, heard: Heard) -> None:
     hear(heard, client.track(sighted()))
 
 
-def test_a_spool_that_cannot_be_written(make: Any, heard: Heard, tmp_path: Path) -> None:
+_ON_A_FULL_DISK = """
+import resource, sys
+from instrument import Client
+from tests.privacy.test_canary import Down, sighted
+
+client = Client(
+    destinations=[Down()], spool_dir=sys.argv[1], durability="sync", pii_key="of enough characters", flush_timeout=0.0
+)
+assert client.track(sighted())
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+while receipt := client.track(sighted()):
+    pass
+print(receipt, client.stats())
+"""
+
+
+def test_a_full_disk(tmp_path: Path, heard: Heard) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", _ON_A_FULL_DISK, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "spool_failed" in ran.stdout
+    heard.texts += [ran.stdout, ran.stderr]
+
+
+def test_a_spool_that_is_overwritten(make: Any, heard: Heard, tmp_path: Path) -> None:
     client = make(Down())
     assert client.track(sighted())
     (spool,) = tmp_path.rglob("*.spool")
