@@ -58,7 +58,8 @@ def source_directory(
 ) -> Path:
     """Return where the messages of a client with these settings are kept.
 
-    They are for no process of another source, nor for destinations with other policies for personal data.
+    They are for no process of another source. What is made for destinations with policies of their own for personal
+    data is for no other destinations.
     """
     from instrument.delivery.spool import partition  # noqa: PLC0415 - a slow import, of sqlite3
 
@@ -76,6 +77,7 @@ def general_redaction(settings: Settings) -> Redaction:
 
 def routes_of(settings: Settings, destinations: Sequence[Destination]) -> list[Route]:
     """Group destinations by the policies that hold for them, in the order of their first ones."""
+    general = policies_of(settings.pii, "")
     groups: dict[frozenset[tuple[str, Policy]], list[Destination]] = {}
     for each in destinations:
         groups.setdefault(frozenset(policies_of(settings.pii, each.name).items()), []).append(each)
@@ -83,7 +85,7 @@ def routes_of(settings: Settings, destinations: Sequence[Destination]) -> list[R
         Route(
             group,
             Redaction(dict(policies), settings.pii_key),
-            source_directory(settings, destinations, dict(policies)),
+            source_directory(settings, destinations, None if dict(policies) == general else dict(policies)),
         )
         for policies, group in groups.items()
     ]

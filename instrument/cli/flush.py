@@ -11,15 +11,12 @@ from instrument.cli import text
 from instrument.cli.options import AsJson, Host, SpoolDir, Timeout, To, WriteKey, environment, settings_of
 from instrument.delivery.attempts import Patience
 from instrument.delivery.dead_letters import DeadLetters
-from instrument.delivery.flush import Flush
+from instrument.delivery.flush import Flush, Flushed
 from instrument.delivery.status import source
+from instrument.routes import routes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from instrument.delivery.destination import Destination
-    from instrument.delivery.flush import Flushed
+    from instrument.routes import Route
 
 
 def flush(
@@ -37,18 +34,18 @@ def flush(
     """
     settings = settings_of(spool_dir, write_key, host)
     here = environment(settings, to).as_client
-    directory = here.directory
-    assert directory is not None
-    total = _waiting(directory, here.destinations)
-    with text.progress("delivering", total) as done:
-        flushed = Flush(
-            directory=directory,
-            destinations=here.destinations,
-            letters=DeadLetters(directory),
-            patience=lambda: Patience(timeout),
-            fsync=settings.fsync,
-            heard=lambda counts: done(counts.delivered + counts.dead),
-        ).run()
+    routes = routes_of(here.settings, here.destinations)
+    flushed = Flushed()
+    with text.progress("delivering", sum(map(_waiting, routes))) as done:
+        for route in routes:
+            Flush(
+                directory=route.directory,
+                destinations=route.destinations,
+                letters=DeadLetters(route.directory),
+                patience=lambda: Patience(timeout),
+                fsync=settings.fsync,
+                heard=lambda counts: done(counts.delivered + counts.dead),
+            ).run(flushed)
     for destination in here.destinations:
         destination.close()
     if as_json:
@@ -59,9 +56,9 @@ def flush(
         raise typer.Exit(1)
 
 
-def _waiting(directory: Path, destinations: Sequence[Destination]) -> int:
-    dead = [each for each in source(directory).spools if not each.alive]
-    return sum(each.waiting.get(to.name, each.backlog).messages for each in dead for to in destinations)
+def _waiting(route: Route) -> int:
+    dead = [each for each in source(route.directory).spools if not each.alive]
+    return sum(each.waiting.get(to.name, each.backlog).messages for each in dead for to in route.destinations)
 
 
 def _say(flushed: Flushed) -> None:

@@ -70,9 +70,13 @@ class Flush:
     fsync: bool = False
     heard: Callable[[Flushed], object] = lambda _: None
 
-    def run(self) -> Flushed:
-        """Send, and return when nothing is left that can be sent."""
-        flushed = Flushed()
+    def run(self, flushed: Flushed | None = None) -> Flushed:
+        """Send, and return when nothing is left that can be sent.
+
+        Args:
+            flushed: what became of other directories, to count on from.
+        """
+        flushed = flushed or Flushed()
         for path in spool_files(self.directory):
             self._take_over(path, flushed)
         return flushed

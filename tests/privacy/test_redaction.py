@@ -6,12 +6,16 @@ import hashlib
 import hmac
 import json
 import logging
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from pydantic import BaseModel, Field, ValidationError, computed_field, field_serializer, model_serializer
+from typer.testing import CliRunner
 
 from instrument import PII, Client, DeclarationError, Identify, MemoryDestination, Scope, Track, tracks
+from instrument.cli.app import app
 from instrument.messages import registry
 
 if TYPE_CHECKING:
@@ -352,6 +356,33 @@ def test_a_handler_emits_what_the_policy_leaves(make: Any, memory: MemoryDestina
     (message,) = memory.messages
     assert message["properties"]["one"] == {"email": "***", "age": 1}
     assert message["properties"]["texts"] == ["***"]
+
+
+def test_what_waits_for_a_policy_is_flushed_by_the_command_to_those_that_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Down(MemoryDestination):
+        def send(self, batch: Any) -> None:
+            raise OSError
+
+    pii: Any = {"audit": {"*": "keep"}}
+    client = Client(
+        destinations=[Down("board"), Down("audit")], spool_dir=tmp_path, pii=pii, durability="sync", flush_timeout=0.0
+    )
+    assert client.identify(RedactedDropped(user_id=7, email="ada@example.com", plan="free"))
+    client.close(0.0)
+    board, audit = MemoryDestination("board"), MemoryDestination("audit")
+    module = ModuleType("destinations_of_the_test")
+    module.every = [board, audit]  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setenv("INSTRUMENT_SPOOL_DIR", str(tmp_path))
+    monkeypatch.setenv("INSTRUMENT_PII", json.dumps(pii))
+
+    flushed = CliRunner().invoke(app, ["flush", "--to", f"{module.__name__}:every"])
+
+    assert flushed.output == "Delivered: 2 messages.\n"
+    assert [each["traits"] for each in board.messages] == [{"plan": "free"}]
+    assert [each["traits"] for each in audit.messages] == [{"email": "ada@example.com", "plan": "free"}]
 
 
 def test_a_raw_value_reaches_the_disk_only_where_a_destination_keeps_it(tmp_path: Path) -> None:
