@@ -88,7 +88,7 @@ def test_what_python_reads_and_is_deep_is_cut(debugger: Asked) -> None:
 @pytest.mark.parametrize(
     "key", ["event", "userId", "messageId", "type", "writeKey", "context", "integrations", "traits", "timestamp"]
 )
-@pytest.mark.parametrize("value", [1, 1.5, True, None, [], ["x"], {}, {"instrument": "x"}, "", "x" * 5_000])
+@pytest.mark.parametrize("value", [1, None, ["x"], {"instrument": "x"}, "x" * 5_000])
 def test_any_key_may_hold_anything(closed: Asked, key: str, value: object) -> None:
     message = {"type": "track", "userId": "7", "event": "Odd", key: value}
     assert closed.post("/v1/batch", json={"batch": [message]}).json() == {"success": True}

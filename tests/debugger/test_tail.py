@@ -23,8 +23,6 @@ from tests.debugger.processes import running
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e]")
-
 
 def order(**properties: Any) -> dict[str, Any]:
     return {
@@ -36,20 +34,29 @@ def order(**properties: Any) -> dict[str, Any]:
     }
 
 
-def test_it_shows_what_is_there_and_what_comes_and_ends_cleanly(start: Callable[..., Asked]) -> None:
+def test_it_shows_what_is_there_and_what_comes_as_text_alone_and_ends_cleanly(start: Callable[..., Asked]) -> None:
     debugger = start(Catalog(DECLARED))
     debugger.send(order())
-    with running("instrument.cli", "tail", "--port", str(debugger.port)) as tail:
+    evil = "\x1b]0;title\x07\x1b[2J\x9b31m\u202e\r\n"
+    fate = {"status": "dropped", "reason": evil}
+    with running("instrument.cli", "tail", "--port", str(debugger.port), FORCE_COLOR="") as tail:
         tail.wait_for(lambda lines: len(lines) == 1)
-        debugger.send(order(amount="much"), {"type": "track", "event": "Strange", "userId": "8"})
-        lines = tail.wait_for(lambda lines: len(lines) == 5)
+        debugger.send(
+            order(amount="much"),
+            {"type": "track", "event": "Strange", "userId": "8"},
+            {"type": "track", "event": evil, "userId": evil, "context": {"instrument": {"fate": fate}}},
+        )
+        lines = tail.wait_for(lambda lines: len(lines) == 7)
         assert tail.interrupt() == 0
+    escaped = r"\x1b]0;title\x07\x1b[2J\x9b31m\u202e\r\n"
     assert [re.sub(r"^[\d:.]+ +", "", line) for line in lines] == [
         "valid   track     Checked Order  user=7  shop_id=3",
         "invalid track     Checked Order  user=7  shop_id=3",
         "    properties.amount: it should be of type integer, not string",
         "unknown track     Strange  user=8",
         "    event: the plan has no track of this name",
+        f"dropped track     {escaped}  user={escaped}",
+        f"    {escaped}",
     ]
 
 
@@ -70,50 +77,25 @@ def _has(part: str, lines: list[str]) -> bool:
     return any(part in line for line in lines)
 
 
-def test_filters_choose_by_any_part_of_a_record_and_json_is_for_programs(start: Callable[..., Asked]) -> None:
+def test_filters_choose_by_any_part_of_a_record_and_a_reader_may_have_enough(start: Callable[..., Asked]) -> None:
     debugger = start(Catalog(DECLARED))
-    chosen = ("--filter", "name=Checked*", "--filter", "scope.shop_id=4", "--filter", "status=valid")
-    with running("instrument.cli", "tail", "--port", str(debugger.port), "--json", *chosen) as tail:
-        debugger.send(order(shop=3), order(shop=4, amount="much"), order(shop=4, note="caf\u00e9\x9b"))
-        (line,) = tail.wait_for(bool)
-        assert tail.interrupt() == 0
-    assert line.isascii()
-    assert json.loads(line) == debugger.records()[-1]
-
-
-def test_nothing_of_a_message_is_carried_out_by_the_terminal(start: Callable[..., Asked]) -> None:
-    debugger = start()
-    evil = "\x1b]0;title\x07\x1b[2J\x9b31m\u202e\r\n"
-    debugger.send(
-        {
-            "type": "track",
-            "event": evil,
-            "userId": evil,
-            "context": {"instrument": {"handler": evil, "fate": {"status": "dropped", "reason": evil}}},
-        }
-    )
-    with running("instrument.cli", "tail", "--port", str(debugger.port), FORCE_COLOR="") as tail:
-        lines = tail.wait_for(lambda lines: len(lines) == 2)
-    assert not CONTROL.search("".join(lines))
-    assert r"\x1b]0;title\x07\x1b[2J\x9b31m\u202e\r\n" in lines[0]
-
-
-def test_a_reader_that_has_enough_ends_it(start: Callable[..., Asked]) -> None:
-    debugger = start()
-    debugger.send({"type": "identify", "userId": "7"})
+    chosen = ["--filter", "name=Checked*", "--filter", "scope.shop_id=4", "--filter", "status=valid"]
     tail = subprocess.Popen(
-        [sys.executable, "-m", "instrument.cli", "tail", "--port", str(debugger.port), "--json"],
+        [sys.executable, "-m", "instrument.cli", "tail", "--port", str(debugger.port), "--json", *chosen],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
     assert tail.stdout is not None
     assert tail.stderr is not None
-    assert tail.stdout.readline()
+    debugger.send(order(shop=3), order(shop=4, amount="much"), order(shop=4, note="caf\u00e9\x9b"))
+    line = tail.stdout.readline()
     tail.stdout.close()
-    debugger.send({"type": "identify", "userId": "8"})
+    debugger.send(order(shop=4, note="more"))
     assert tail.wait(30) == 0
     assert tail.stderr.read() == b""
     tail.stderr.close()
+    assert line.isascii()
+    assert json.loads(line) == debugger.records()[2]
 
 
 def test_what_is_no_debugger_is_told() -> None:
