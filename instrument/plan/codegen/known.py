@@ -21,8 +21,8 @@ class KnownNames:
     """The names of a package's classes and fields.
 
     Attributes:
-        messages: by call, and name of the event, page or screen (of the class, where the call has no name), that of
-            the class.
+        messages: by call, and name of the event, page or screen, that of the class; all but events are known by the
+            name of the class as well.
         fields: by class and key, that of the field.
     """
 
@@ -44,17 +44,19 @@ def known_names(*sources: str) -> KnownNames:
     for node in _classes(sources):
         call = next((_CALLS[base.id] for base in node.bases if isinstance(base, ast.Name) and base.id in _CALLS), None)
         if call is not None:
-            messages[call, _name(node, call)] = node.name
+            messages.update(((call, each), node.name) for each in _identities(node, call))
         for each in node.body:
             if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name):
                 fields[node.name, _key(each) or each.target.id] = each.target.id
     return KnownNames(messages, fields)
 
 
-def _name(node: ast.ClassDef, call: str) -> str:
-    if call not in _NAMED:
-        return node.name
-    return _keyword(node.keywords, "name") or event_name(node.name)
+def _identities(node: ast.ClassDef, call: str) -> Iterator[str]:
+    """Give what a plan may know a message by."""
+    if call in _NAMED:
+        yield _keyword(node.keywords, "name") or event_name(node.name)
+    if call != "track":
+        yield node.name
 
 
 def _classes(sources: tuple[str, ...]) -> Iterator[ast.ClassDef]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from instrument.plan.codegen.drafts import Draft
+    from instrument.plan.codegen.known import KnownNames
+    from instrument.plan.codegen.modules import Made
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,9 @@ def make_package(draft: Draft, directory: Path, command: str, *, prune: bool = F
     made = make_modules(draft, known)
     if not force:
         check_modules(directory, made.modules)
-    removed = [key for key in known.messages if key not in made.messages]
+    removed = _removed(known, made)
     if removed and not prune:
-        gone = "\n".join(f"  {call} {name!a}: class {known.messages[call, name]}" for call, name in removed)
+        gone = "\n".join(f"  {call} {name!a}: class {class_name}" for class_name, (call, name) in removed.items())
         raise PackageError(
             f"{directory}: the plan has these no more, and code may still use their classes:\n{gone}\n"
             "Give --prune to remove them, once nothing uses them."
@@ -67,7 +69,17 @@ def make_package(draft: Draft, directory: Path, command: str, *, prune: bool = F
     return Making(
         messages=len(draft.messages),
         added=tuple(name for call, name in made.messages if (call, name) not in known.messages),
-        removed=tuple(name for _, name in removed),
+        removed=tuple(name for _, name in removed.values()),
         changed=tuple(changed),
         remarks=made.remarks,
     )
+
+
+def _removed(known: KnownNames, made: Made) -> dict[str, tuple[str, str]]:
+    """Return the messages that are there no more, by their classes."""
+    still = {class_name for (call, _), class_name in made.messages.items() if call != "track"}
+    return {
+        class_name: key
+        for key, class_name in known.messages.items()
+        if key not in made.messages and (key[0] == "track" or class_name not in still)
+    }

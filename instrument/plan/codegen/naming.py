@@ -104,8 +104,13 @@ def _class_name(wanted: str, otherwise: str) -> str:
 
 
 def identity(message: DraftMessage) -> tuple[str, str]:
-    """Return what tells a message from every other one of a plan: its call and its name, or that of its class."""
-    return message.call, message.name or message.class_name or ""
+    """Return what tells a message from every other one of a plan: its call, and its name or that of its class.
+
+    Only events are known by their names alone: pages and screens may share one, where the plan tells their classes.
+    """
+    if message.call == "track":
+        return message.call, message.name or ""
+    return message.call, message.class_name or message.name or ""
 
 
 def _check_messages(messages: Sequence[DraftMessage]) -> None:

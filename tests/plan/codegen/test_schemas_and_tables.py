@@ -179,6 +179,30 @@ def test_a_directory_without_schemas_is_no_plan(workshop: Workshop) -> None:
     assert workshop.codegen(path).output == (f"{path / 'a.json'}.properties: an object is expected here, not a list\n")
 
 
+def test_pages_of_one_name_stay_classes_of_their_own(workshop: Workshop) -> None:
+    pages = [
+        {
+            **_MESSAGE,
+            "module": "shop.events",
+            "kind": "page",
+            "name": "Start",
+            "class_name": name,
+            "category": name,
+            "name_key": "name",
+        }
+        for name in ("DocsStart", "ShopStart")
+    ]
+    source = workshop.made({**_SCOPED, "messages": pages})
+    assert 'class DocsStart(Page, UserScope, name="Start", category="DocsStart"):' in source
+    assert 'class ShopStart(Page, UserScope, name="Start", category="ShopStart"):' in source
+    before = workshop.files()
+    assert workshop.made({**_SCOPED, "messages": pages}) == source
+    assert workshop.files() == before
+    result = workshop.codegen({**_SCOPED, "messages": pages[:1]})
+    assert "  page 'ShopStart': class ShopStart\n" in result.output
+    assert "DocsStart" not in result.output
+
+
 def test_what_a_scope_has_already_is_left_out_of_its_messages(workshop: Workshop) -> None:
     field = {"key": "shop", "name": "shop", "type": "int", "schema": {"type": "integer"}}
     user = {"key": "userId", "name": "user_id", "type": "int", "schema": {"type": "integer"}}
