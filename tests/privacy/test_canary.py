@@ -31,7 +31,7 @@ NUMBER = 771_155_993
 
 
 class CanaryScope(Scope):
-    canary_owner: Annotated[str, PII("owner", policy="mask")]
+    watched_owner: Annotated[str, PII("owner", policy="mask")]
 
 
 class CanaryPerson(BaseModel):
@@ -59,7 +59,7 @@ class CanarySighted(Track, CanaryScope):
 
 PERSON: dict[str, Any] = {"email": f"{CANARY}@example.com", "age": NUMBER}
 GOOD: dict[str, Any] = {
-    "canary_owner": CANARY,
+    "watched_owner": CANARY,
     "user_id": CANARY,
     "name": CANARY,
     "born": NUMBER,
