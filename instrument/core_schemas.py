@@ -13,7 +13,7 @@ from instrument.errors import DeclarationError
 from instrument.privacy.marks import mark_of_serialization, marks_of, marks_on
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from pydantic_core import CoreSchema
 
@@ -25,14 +25,15 @@ INT_RANGE = range(-(2**63), 2**64)
 
 # Where the schema of a field holds the schemas of its parts.
 _PARTS = ("schema", "items_schema", "values_schema", "keys_schema")
-# Types of schemas whose values pydantic checks down to the leaf, under the configuration of the message itself.
-_CLOSED = frozenset(
+LEAVES = frozenset(
     {
         *("str", "int", "bool", "float", "decimal", "datetime", "date", "time", "timedelta", "uuid", "url"),
-        "multi-host-url",
-        *("enum", "literal", "none", "bytes", "list", "tuple", "set", "frozenset", "nullable", "default", "union"),
+        *("multi-host-url", "enum", "literal", "none", "bytes"),
     }
 )
+"""Types of schemas whose values have no parts."""
+# Types of schemas whose values pydantic checks down to the leaf, under the configuration of the message itself.
+_CLOSED = LEAVES | {"list", "tuple", "set", "frozenset", "nullable", "default", "union"}
 
 
 def _base64(value: bytes) -> str:
@@ -132,18 +133,11 @@ def has_own_output(schema: CoreSchema) -> bool:
     return bool(inner.get("computed_fields"))
 
 
-def fields_alone(schema: CoreSchema, excluded: Collection[str]) -> CoreSchema | None:
-    """Return the schema of a model's fields as a dictionary, by which they are validated without making the model.
+def bare_fields(schema: CoreSchema) -> Mapping[str, Any] | None:
+    """Return the schemas of a model's fields; `None` where the model is more than these.
 
-    It ignores what is no field, since looking for that takes as long as two fields: who uses it gives nothing else.
-
-    Args:
-        schema: of a model.
-        excluded: the fields that are validated, and not serialized.
-
-    Returns:
-        The schema; `None` where a model is more than its fields, each of a closed type: it has a validator, a
-        serializer or a computed field of its own, or does something when it is made.
+    It has a validator, a serializer or a computed field of its own, keeps what is no field, or does something when it
+    is made.
     """
     model: Any = schema
     if model["type"] != "model" or any(model.get(key) for key in _OF_ITS_OWN):
@@ -151,11 +145,36 @@ def fields_alone(schema: CoreSchema, excluded: Collection[str]) -> CoreSchema | 
     inner = model["schema"]
     if inner["type"] != "model-fields" or inner.get("computed_fields") or "extras_schema" in inner:
         return None
-    fields = {name: _entry(part, excluded=name in excluded) for name, part in inner["fields"].items()}
-    if not all(map(_is_closed, inner["fields"].values())) or any(map(_has_factory_of_data, fields.values())):
+    if model.get("config", {}).get("extra_fields_behavior") == "allow":
+        return None
+    return cast("Mapping[str, Any]", inner["fields"])
+
+
+def fields_alone(schema: CoreSchema) -> CoreSchema | None:
+    """Return the schema of a model's fields as a dictionary, by which they are validated without making the model.
+
+    It ignores what is no field, since looking for that takes as long as two fields: who uses it gives nothing else.
+
+    Args:
+        schema: of a model.
+
+    Returns:
+        The schema; `None` where a model is more than its fields, or one of them is not of a closed type.
+    """
+    model: Any = schema
+    fields = bare_fields(schema)
+    if fields is None or not all(map(_is_closed, fields.values())) or any(map(_has_factory_of_data, fields.values())):
         return None
     config = {**model.get("config", {}), "extra_fields_behavior": "ignore"}
-    return cast("CoreSchema", {"type": "typed-dict", "fields": fields, "config": config})
+    entries = {name: _entry(field) for name, field in fields.items()}
+    return cast("CoreSchema", {"type": "typed-dict", "fields": entries, "config": config})
+
+
+def without(schema: CoreSchema, excluded: Collection[str]) -> CoreSchema:
+    """Return a schema of `fields_alone` with fields that are validated, and not serialized."""
+    typed_dict: Any = schema
+    left_out = {name: {**typed_dict["fields"][name], "serialization_exclude": True} for name in excluded}
+    return cast("CoreSchema", {**typed_dict, "fields": {**typed_dict["fields"], **left_out}})
 
 
 def may_warn(schema: CoreSchema) -> bool:
@@ -177,10 +196,9 @@ _OF_ITS_OWN = frozenset({"custom_init", "root_model", "post_init", "serializatio
 _ENTRY_KEYS = ("schema", "validation_alias", "serialization_alias", "serialization_exclude", "metadata")
 
 
-def _entry(field: _Schema, *, excluded: bool) -> _Schema:
+def _entry(field: _Schema) -> _Schema:
     entry: _Schema = {key: field[key] for key in _ENTRY_KEYS if key in field}
-    leave_out = {"serialization_exclude": True} if excluded else {}
-    return {**entry, **leave_out, "type": "typed-dict-field", "required": field["schema"]["type"] != "default"}
+    return {**entry, "type": "typed-dict-field", "required": field["schema"]["type"] != "default"}
 
 
 def _has_factory_of_data(schema: Any) -> bool:

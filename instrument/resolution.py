@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from instrument.bindings import Source
     from instrument.calls import Call
-    from instrument.delivery.envelope import Encode, Envelope
+    from instrument.delivery.envelope import Envelope
     from instrument.handlers import Handler
     from instrument.messages import Message
     from instrument.scopes import Scope
@@ -96,7 +96,7 @@ class MessagePlan:
         collect: reads the fields from a call and checks them: the above, compiled. It gives the message, or only its
             fields where that is enough.
         encode: makes the envelope of what `collect` gave; `None` where that is for the client to say, since the class
-            asks for more.
+            asks for more, or is complete only at its first message.
         read_id: gives the id of the message, where it has one of its own.
         transactional: whether it waits for the transaction that it is emitted in.
     """
@@ -368,24 +368,12 @@ def _short_way(
 ) -> tuple[Callable[[Call], Any], Callable[[Any, Stamp, bytes], Envelope] | None]:
     """Compile `collect` and `encode`, in as few steps as the message class allows."""
     expressions = [(plan.name, [each.expression for each in plan.candidates]) for plan in fields]
+    if not model.__pydantic_complete__ or asks_for_more(model):
+        return collector(expressions, _validator(model)), None
     codec = plain_codec(model)
-    if codec is not None and not asks_for_more(model):
-        return collector(expressions, codec.validate), codec.encode
-    if model.__pydantic_complete__:
-        encode = None if asks_for_more(model) else encoder_of(model)
-        return collector(expressions, _validator(model)), encode
-    return collector(expressions, _validator(model)), _late_encoder(model)
-
-
-def _late_encoder(model: type[Message]) -> Encode:
-    """Return the serialisation of a class that is complete only at its first message."""
-
-    def encode(message: Message, stamp: Stamp, end: bytes) -> Envelope:
-        if asks_for_more(model):
-            raise LookupError(model)  # what the careful way is for
-        return encoder_of(model)(message, stamp, end)
-
-    return encode
+    if codec is None:
+        return collector(expressions, _validator(model)), encoder_of(model)
+    return collector(expressions, codec.validate), codec.encode
 
 
 def _scope_sources(scope: type[Scope] | Binding[Scope] | None, model: type[Message]) -> Mapping[str, Source]:

@@ -30,6 +30,7 @@ from instrument.core_schemas import (
     holds_marks,
     may_warn,
     open_fields,
+    without,
 )
 from instrument.delivery.numbers import UnknownError, finite_check
 from instrument.errors import Reason, Refusal
@@ -163,30 +164,27 @@ def encoder_of(model: type[Message]) -> Encode:
     return encode
 
 
+@cache
 def plain_codec(model: type[Message]) -> PlainCodec | None:
-    """Return how a message class is validated and serialised by its fields alone.
+    """Return how a message class, which is complete, is validated and serialised by its fields alone.
 
     What comes out is what `encoder_of` gives for the message itself.
 
     Returns:
-        Both functions; `None` where a message is more than its fields, one of them is marked as personal data, or the
-        class is not complete yet.
+        Both functions; `None` where a message is more than its fields, or one of them is marked as personal data.
 
     Raises:
         DeclarationError: the class is abstract.
     """
-    ids = declaration_of(model).ids
-    if not model.__pydantic_complete__:
+    whole = fields_alone(model.__pydantic_core_schema__)
+    if whole is None:
         return None
-    schema = fields_alone(model.__pydantic_core_schema__, ids)
-    with_ids = fields_alone(model.__pydantic_core_schema__, ())
-    if schema is None or with_ids is None:
-        return None
+    schema = without(whole, declaration_of(model).ids)
     config = cast("CoreConfig", {**schema.get("config", {}), "serialize_by_alias": True})
     serializer = SchemaSerializer(schema, config)
     # Warnings would show values. To forbid them takes a third longer, so it is done where there can be one.
     payload_of = partial(serializer.to_json, warnings=False) if may_warn(schema) else serializer.to_json
-    encode = _assembler(model, payload_of, itemgetter, SchemaSerializer(with_ids, config).to_python)
+    encode = _assembler(model, payload_of, itemgetter, SchemaSerializer(whole, config).to_python)
     return PlainCodec(SchemaValidator(schema).validate_python, encode)
 
 

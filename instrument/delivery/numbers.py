@@ -8,8 +8,9 @@ nothing but floats.
 from __future__ import annotations
 
 from math import isfinite
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from instrument.core_schemas import LEAVES, bare_fields
 from instrument.errors import Reason, Refusal
 
 if TYPE_CHECKING:
@@ -19,12 +20,7 @@ if TYPE_CHECKING:
 
     Check = Callable[[Any], None]
 
-_SAFE = frozenset(
-    {
-        *("str", "int", "bool", "decimal", "datetime", "date", "time", "timedelta", "uuid", "url", "multi-host-url"),
-        *("enum", "literal", "none"),
-    }
-)
+_SAFE = LEAVES - {"float", "bytes"}
 _KEYS = frozenset({"str", "int", "uuid", "date", "datetime"})
 _SEQUENCES = frozenset({"list", "set", "frozenset"})
 
@@ -73,22 +69,11 @@ def _check(schema: Any, of_float: Check | None, in_models: Check) -> Check | Non
     if kind == "dict" and schema.get("keys_schema", schema)["type"] in _KEYS and "values_schema" in schema:
         return _of_values(_check(schema["values_schema"], of_float, in_models))
     if kind == "model":
-        strict = schema.get("config", {}).get("allow_inf_nan") is False
-        return _of_fields(_fields(schema), None if strict else in_models, in_models)
+        fields = bare_fields(schema)
+        if fields is not None:
+            strict = schema.get("config", {}).get("allow_inf_nan") is False
+            return _of_fields(fields, None if strict else in_models, in_models)
     raise UnknownError
-
-
-def _fields(model: Any) -> Mapping[str, Any]:
-    inner = model["schema"]
-    if inner["type"] != "model-fields" or any(model.get(key) for key in _MORE) or any(map(inner.get, _MORE)):
-        raise UnknownError
-    if model.get("config", {}).get("extra_fields_behavior") == "allow":
-        raise UnknownError
-    return cast("Mapping[str, Any]", inner["fields"])
-
-
-_MORE = ("root_model", "post_init", "custom_init", "computed_fields", "extras_schema")
-"""What makes a model more than its fields."""
 
 
 def _of_fields(fields: Mapping[str, Any], of_float: Check | None, in_models: Check) -> Check | None:
