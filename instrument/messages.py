@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 
     from instrument.places import Place
 
+Kind = Literal["track", "identify", "group", "page", "screen", "alias"]
+"""A call of the Segment spec: https://segment.com/docs/connections/spec/"""
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
 IDENTITY_KEYS: Final = MappingProxyType({"user_id": "userId", "anonymous_id": "anonymousId"})
 """By field name, the keys that Segment has for the identity."""
 

@@ -9,7 +9,7 @@ def printable(text: object) -> str:
     >>> print(printable("Invoice\x1b[2J Paid"))
     Invoice\x1b[2J Paid
     """
-    return "".join([each if each.isprintable() else _escape(each) for each in str(text)])
+    return "".join([each if each.isprintable() else escape(each) for each in str(text)])
 
 
 def counted(number: int, what: str) -> str:
@@ -21,5 +21,6 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
-def _escape(character: str) -> str:
+def escape(character: str) -> str:
+    """Return a character as Python writes it in a text that is all ASCII."""
     return character.encode("unicode_escape").decode()

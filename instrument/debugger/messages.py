@@ -10,10 +10,10 @@ from pydantic_core import to_json
 from instrument.debugger.documents import is_array, is_object
 from instrument.debugger.records import HandlerPlace, Status, Violation
 from instrument.delivery.envelope import MAX_BYTES
+from instrument.messages import KINDS
 
 NAME_KEYS = {"track": "event", "page": "name", "screen": "name"}
 """By call of the spec, the key that holds the name."""
-TYPES = frozenset({"track", "identify", "group", "page", "screen", "alias"})
 
 MOST_SHOWN_BYTES = 256 << 10
 """How much of one envelope is kept."""
@@ -119,8 +119,8 @@ def against_the_spec(envelope: dict[str, Any]) -> tuple[Violation, ...]:
     """Check what Segment requires of every message: https://segment.com/docs/connections/spec/common/."""
     found: list[Violation] = []
     kind = _type(envelope)
-    if kind not in TYPES:
-        found.append(Violation(path="type", reason=f"it is none of {', '.join(sorted(TYPES))}"))
+    if kind not in KINDS:
+        found.append(Violation(path="type", reason=f"it is none of {', '.join(sorted(KINDS))}"))
     if user_of(envelope) is None:
         found.append(Violation(path="", reason="it has neither a userId nor an anonymousId"))
     if kind == "track" and not name_of(envelope):

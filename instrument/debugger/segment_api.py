@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from instrument.debugger.documents import Unreadable, body, is_array, is_object, parse
-from instrument.debugger.messages import TYPES
+from instrument.messages import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,11 @@ MOST_MESSAGES = 2_500
 _AT_A_TIME = 50
 """How many messages are taken before others have their turn."""
 # The browser's client says each call by one letter.
-_CALLS = {**{each: each for each in TYPES}, **{each[0]: each for each in TYPES if each != "alias"}, "a": "alias"}
+_CALLS: dict[str, str] = {
+    **{each: each for each in KINDS},
+    **{each[0]: each for each in KINDS if each != "alias"},
+    "a": "alias",
+}
 _BATCHES = ("batch", "import", "b")
 
 

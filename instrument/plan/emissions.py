@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from instrument.bindings import Binding
 from instrument.decorated import decorated_handlers
 from instrument.decorators import SpecDecorator, emitting
-from instrument.messages import Message
+from instrument.messages import KINDS, Message
 from instrument.plan.model import Emission
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     _Emitted = tuple[type[Message], Emission]
     _Moment = Literal["start", "success", "failure"]
-
-_SENDERS = frozenset({"track", "identify", "group", "page", "screen", "alias"})
 
 
 def emissions_of(modules: Iterable[ModuleType], project: Project) -> Mapping[type[Message], tuple[Emission, ...]]:
@@ -137,7 +135,7 @@ class _Finder(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         if self._value(node.func) is emitting:
             self._find_moments(node, node.lineno)
-        elif isinstance(node.func, ast.Attribute) and node.func.attr in _SENDERS and node.args:
+        elif isinstance(node.func, ast.Attribute) and node.func.attr in KINDS and node.args:
             for made in _made(node.args[0]):
                 for model in self._messages(made.func):
                     if model.__segment_spec__.type == node.func.attr:

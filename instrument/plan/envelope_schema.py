@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from instrument.messages import IDENTITY_KEYS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 
     Annotate = Callable[[PlannedField], dict[str, Any]]
 
-IDENTITY = ("userId", "anonymousId")
+_IDENTITY = frozenset(IDENTITY_KEYS.values())
 _INTEGER = r"^-?[0-9]+$"
 
 
@@ -34,11 +36,11 @@ def envelope_schema(message: PlannedMessage, annotate: Annotate = lambda _: {}) 
         properties[message.payload] = payload_schema(message.properties, annotate)
         required.append(message.payload)
     schema: dict[str, Any] = {"type": "object", "properties": properties, "required": required}
-    if not any(each.key in IDENTITY and each.required for each in message.ids):
+    if not any(each.key in _IDENTITY and each.required for each in message.ids):
         schema["anyOf"] = [
             {"properties": {each.key: {"type": "string"}}, "required": [each.key]}
             for each in message.ids
-            if each.key in IDENTITY
+            if each.key in _IDENTITY
         ]
     if message.definitions:
         schema["$defs"] = message.definitions

@@ -31,11 +31,6 @@ class ConsentToBoth(Page, ConsentScope, consent=("analytics", "advertising")): .
 
 
 @pytest.fixture
-def memory() -> MemoryDestination:
-    return MemoryDestination()
-
-
-@pytest.fixture
 def client(tmp_path: Path, memory: MemoryDestination) -> Iterator[Client]:
     client = Client(destinations=[memory], spool_dir=tmp_path)
     yield client

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,10 +16,6 @@ from instrument.messages import registry
 from instrument.rates import Bucket
 from instrument.sampling import is_sampled
 from instrument.testing import recording
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 class GateScope(Scope):
@@ -44,25 +40,6 @@ class Loose:
     user_id: int
     event: str = "Loose Event"
     properties: dict[str, Any] = field(default_factory=dict)
-
-
-@pytest.fixture
-def memory() -> MemoryDestination:
-    return MemoryDestination()
-
-
-@pytest.fixture
-def make(tmp_path: Path, memory: MemoryDestination) -> Iterator[Any]:
-    """Make clients that are closed at the end."""
-    made: list[Client] = []
-
-    def client(**options: Any) -> Client:
-        made.append(Client(destinations=[memory], spool_dir=tmp_path, **options))
-        return made[-1]
-
-    yield client
-    for each in made:
-        each.close()
 
 
 users = st.one_of(st.integers(0).map(str), st.uuids().map(str), st.text(max_size=50))

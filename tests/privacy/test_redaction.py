@@ -19,11 +19,9 @@ from instrument.cli.app import app
 from instrument.messages import registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from instrument import Envelope
-    from instrument.client import Options
     from instrument.privacy.marks import Policy
 
 KEY = "a key of the tests, of enough characters"
@@ -70,26 +68,6 @@ class RedactedIdentity(Track):
 
 class Unexpected(Track, RedactedUser):
     anything: Any
-
-
-@pytest.fixture
-def memory() -> MemoryDestination:
-    return MemoryDestination()
-
-
-@pytest.fixture
-def make(tmp_path: Path, memory: MemoryDestination) -> Iterator[Any]:
-    """Make clients that are closed at the end."""
-    made: list[Client] = []
-
-    def client(**options: Any) -> Client:
-        given: Options = {"destinations": [memory], "spool_dir": tmp_path, **options}  # type: ignore[typeddict-item]
-        made.append(Client(**given))
-        return made[-1]
-
-    yield client
-    for each in made:
-        each.close()
 
 
 def digest(text: str, key: str = KEY) -> str:

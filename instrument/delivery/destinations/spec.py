@@ -10,6 +10,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 from pydantic_core import from_json
 
 from instrument.delivery.destination import Rejected
+from instrument.messages import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,15 +19,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-KINDS = frozenset({"track", "identify", "group", "page", "screen", "alias"})
-
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of the Segment spec.
 
     Attributes:
-        kind: one of `KINDS`.
+        kind: one of `instrument.messages.KINDS`.
         name: of the event, page or screen.
         category: of the page or screen.
         user_id: who it is about, if known.

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from instrument.messages import KINDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
 
 # The package of today, the one before it, and what replaces both.
 _MODULES = frozenset({"segment.analytics", "analytics", "instrument.compat.segment"})
-CALLS = ("track", "identify", "group", "page", "screen", "alias")
 _CLIENT = "Client"
 
 
@@ -48,11 +49,11 @@ class Names:
         if name is None:
             return None
         meaning = self.meanings.get(name)
-        if meaning is not None and meaning.value in CALLS:
+        if meaning is not None and meaning.value in KINDS:
             return meaning.value
         owner, _, method = name.rpartition(".")
         is_client = self.meanings.get(owner.removesuffix(".default_client")) in {Meaning.MODULE, Meaning.INSTANCE}
-        return method if is_client and method in CALLS else None
+        return method if is_client and method in KINDS else None
 
     def is_class(self, node: ast.expr | None) -> bool:
         """Whether an expression is the class `Client`."""
@@ -116,7 +117,7 @@ def _imported(node: ast.ImportFrom, source: Source, modules: Mapping[str, Names]
             yield name, Meaning.MODULE
         elif _is_segment_s(origin, modules) and alias.name == _CLIENT:
             yield name, Meaning.CLASS
-        elif origin in _MODULES and origin not in modules and alias.name in CALLS:
+        elif origin in _MODULES and origin not in modules and alias.name in KINDS:
             yield name, Meaning(alias.name)
         elif origin in modules and alias.name in modules[origin].meanings:
             yield name, modules[origin].meanings[alias.name]

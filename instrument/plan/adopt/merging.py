@@ -12,8 +12,9 @@ from instrument.plan.codegen.planned import draft_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from instrument.messages import Kind
     from instrument.plan.adopt.calls import FoundCall
-    from instrument.plan.codegen.drafts import Call, Draft
+    from instrument.plan.codegen.drafts import Draft
 
 _CLASSES: Mapping[str, str] = {
     "identify": "UserTraits",
@@ -49,7 +50,7 @@ def _message(calls: Sequence[FoundCall]) -> DraftMessage:
     if incomplete:
         notes.append(f"TODO: add what else is sent at {_places(incomplete)}, which cannot be read.")
     return DraftMessage(
-        call=cast("Call", first.call),
+        call=cast("Kind", first.call),
         name=first.name,
         fields=tuple(_fields(calls)),
         where=first.place,

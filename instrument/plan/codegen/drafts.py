@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+from instrument.messages import IDENTITY_KEYS, Alias, Group
 
 if TYPE_CHECKING:
+    from instrument.messages import Kind
     from instrument.plan.model import PersonalData
 
-Call = Literal["track", "identify", "group", "page", "screen", "alias"]
-"""A call of the Segment spec: https://segment.com/docs/connections/spec/"""
+ID_KEYS = {
+    key: name
+    for each in (IDENTITY_KEYS, Group.__segment_spec__.own_ids, Alias.__segment_spec__.own_ids)
+    for name, key in each.items()
+}
+"""The ids of the Segment spec: by key, the name of the field. No property has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ class DraftMessage:
         notes: comments for whoever reads the class.
     """
 
-    call: Call
+    call: Kind
     name: str | None
     fields: tuple[DraftField, ...]
     where: str

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
+from instrument.messages import KINDS
 from instrument.plan.codegen.documents import read_json
-from instrument.plan.codegen.drafts import Call
+from instrument.plan.codegen.drafts import ID_KEYS
 from instrument.plan.codegen.notes import deprecation, noted_field, noted_names, noted_scopes, text_note
 from instrument.plan.codegen.planned import draft_message, draft_of, draft_scope
 from instrument.plan.codegen.problems import PlanFileError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from instrument.plan.codegen.drafts import Draft, DraftMessage
     from instrument.plan.model import PlannedField, PlannedScope
 
-_IDS = ("userId", "anonymousId", "groupId", "previousId")
 _PLAN = "plan"
 
 
@@ -70,7 +70,7 @@ def _message(schema: Any, document: Document, where: str, otherwise: str) -> Dra
     parts: Any = schema.get("properties", {})
     envelope: Mapping[str, Any] = parts if is_object(parts) and _is_envelope(parts) else {}
     call = _constant(envelope, "type") or "track"
-    if call not in get_args(Call):
+    if call not in KINDS:
         raise PlanFileError(f"{where}: properties.type", "it is no call of the Segment spec")
     payload = next((each for each in ("properties", "traits") if each in envelope), None)
     if envelope:
@@ -114,7 +114,7 @@ def _name(schema: dict[str, Any], envelope: Mapping[str, Any], call: str, otherw
 
 def _ids(schema: dict[str, Any], envelope: Mapping[str, Any], where: str) -> Iterator[PlannedField]:
     required: Any = schema.get("required", [])
-    for key in _IDS:
+    for key in ID_KEYS:
         if key in envelope and text_note(envelope[key], "name") is not None:
             yield noted_field(key, envelope[key], f"{where}: properties.{key}", required=key in required)
 

@@ -6,12 +6,13 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from instrument.messages import KINDS
 from instrument.names import event_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_CALLS = {each: each.lower() for each in ("Track", "Identify", "Group", "Page", "Screen", "Alias")}
+_CALLS = {each.capitalize(): each for each in KINDS}
 
 _NAMED = frozenset({"track", "page", "screen"})
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from instrument.messages import Alias, Group, Identify, Page, Screen, Track
+from instrument.plan.codegen.drafts import ID_KEYS
 from instrument.plan.codegen.identifiers import can_be_class, can_be_field, class_identifier, field_identifier, unique
 from instrument.plan.codegen.problems import PlanFileError
 from instrument.scopes import Scope
@@ -14,14 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from instrument.declared import Declared
-    from instrument.plan.codegen.drafts import Call, Draft, DraftMessage
+    from instrument.messages import Kind
+    from instrument.plan.codegen.drafts import Draft, DraftMessage
     from instrument.plan.codegen.known import KnownNames
     from instrument.plan.codegen.reduction import Member, NestedObject
 
-ID_KEYS = {"userId": "user_id", "anonymousId": "anonymous_id", "groupId": "group_id", "previousId": "previous_id"}
-"""The ids of the Segment spec: by key, the name of the field. No property has them."""
-
-BASES: Mapping[Call, type[Declared]] = {
+BASES: Mapping[Kind, type[Declared]] = {
     "track": Track,
     "identify": Identify,
     "group": Group,

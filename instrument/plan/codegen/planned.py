@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any
 
+from instrument.messages import KINDS
 from instrument.plan.codegen.documents import validated
-from instrument.plan.codegen.drafts import USER_SCOPE, Call, Draft, DraftField, DraftMessage, DraftScope
+from instrument.plan.codegen.drafts import USER_SCOPE, Draft, DraftField, DraftMessage, DraftScope
 from instrument.plan.codegen.identifiers import module_identifier
 from instrument.plan.codegen.problems import PlanFileError
 from instrument.plan.jsons import is_object
@@ -82,11 +83,11 @@ def draft_message(message: PlannedMessage, where: str) -> DraftMessage:
     Raises:
         PlanFileError: the call is none of the Segment spec.
     """
-    if message.kind not in get_args(Call):
+    if message.kind not in KINDS:
         raise PlanFileError(where, f"a {message.kind!a} is no call of the Segment spec")
     fields = [each for each in message.fields if each.scope is None and not _is_declared_by_call(each)]
     return DraftMessage(
-        call=cast("Call", message.kind),
+        call=message.kind,
         name=message.name,
         fields=tuple(map(draft_field, fields)),
         where=where,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from inspect import cleandoc
 from textwrap import wrap
 
+from instrument.printable import escape
+
 _WIDTH = 70
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -65,8 +67,4 @@ def clean(value: str) -> str:
 
 def _escaped(value: str, *, quote: bool = False) -> str:
     escapes = {**_ESCAPES, '"': '\\"'} if quote else _ESCAPES
-    return "".join(escapes.get(each) or (each if each.isprintable() else _code(each)) for each in value)
-
-
-def _code(character: str) -> str:
-    return character.encode("unicode_escape").decode()
+    return "".join(escapes.get(each) or (each if each.isprintable() else escape(each)) for each in value)
