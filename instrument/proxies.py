@@ -6,6 +6,7 @@ A module of its own, since wrapt is slow to import, and only who decorates needs
 from __future__ import annotations
 
 from copy import deepcopy
+from inspect import getattr_static
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from instrument.lifecycle import Instrumentation
 
     Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+
+
+# A class that defines none is given empty ones as soon as somebody reads them, and they would hide the handler's.
+_ANNOTATIONS = getattr_static(wrapt.FunctionWrapper, "__annotations__")
 
 
 class _Transparent:
@@ -33,6 +38,8 @@ class _Transparent:
 
 class BoundInstrumented(_Transparent, wrapt.BoundFunctionWrapper):
     """A decorated method, bound to its instance or class."""
+
+    __annotations__ = _ANNOTATIONS
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if hasattr(self, "__self__"):
@@ -54,6 +61,7 @@ class Instrumented(_Transparent, wrapt.FunctionWrapper):
         instrumentation: what the decorator compiled.
     """
 
+    __annotations__ = _ANNOTATIONS
     __bound_function_wrapper__ = BoundInstrumented
 
     def __init__(self, handler: Any, wrapper: Wrapper, instrumentation: Instrumentation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import gc
@@ -161,6 +162,17 @@ def test_inspection_answers_as_for_the_twin(
     twin: Callable[..., Any], decorated: Callable[..., Any], question: Callable[[Any], object]
 ) -> None:
     assert question(decorated) == question(twin)
+
+
+@twins
+def test_annotations_stay_when_somebody_read_those_of_the_proxys_class(
+    twin: Callable[..., Any], decorated: Callable[..., Any]
+) -> None:
+    for class_ in type(decorated).__mro__:
+        with contextlib.suppress(AttributeError):
+            _ = class_.__annotations__
+    assert decorated.__annotations__ == twin.__annotations__
+    assert typing.get_type_hints(type(decorated)) == {}
 
 
 def test_the_function_under_it_is_its_wrapped() -> None:
