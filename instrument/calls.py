@@ -12,6 +12,7 @@ from instrument.missing import MISSING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from instrument.context import Frame
     from instrument.handlers import Handler
 
 
@@ -44,17 +45,22 @@ class Call:
 
     # On the class, since most calls end with these: a call is made for every run of a handler.
     error: BaseException | None = None
-    outcome = Outcome.RUNNING
+    outcome: Outcome = Outcome.RUNNING
     ended: float | None = None
     returned: Any = MISSING
-    returned_error = "an error was returned"
+    returned_error: str = "an error was returned"
+
+    captured: float
+    began: float
+    frame: Frame | None
+    late: bool
 
     def __init__(
         self, handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any], *, strict: bool = False
     ) -> None:
         self.handler = handler
         self.args = args
-        self.kwargs = kwargs
+        self.kwargs: dict[str, Any] = kwargs
         self.strict = strict
         self.captured = self.began = now = perf_counter()
         self.frame, self.late = context.capture(now)

@@ -6,7 +6,7 @@ import logging
 import threading
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypedDict
 
 from instrument import context, transactions
 from instrument.delivery.destination import network_blocked
@@ -31,12 +31,13 @@ if TYPE_CHECKING:
     from instrument.delivery.destination import Destination
     from instrument.delivery.envelope import Envelope
     from instrument.delivery.pipeline import Durability, Transport
+    from instrument.delivery.watch import Watch
     from instrument.gate import Way
     from instrument.observing import Observer
     from instrument.privacy.redaction import PolicySetting, Redaction
     from instrument.settings import Settings
 
-log = logging.getLogger("instrument")
+log: Final = logging.getLogger("instrument")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +139,19 @@ class Client:
 
     def _set_up(self, settings: Settings, transport: Transport | None, stamps: Stamps | None) -> None:
         self.settings = settings
-        self.faults = Faults(strict=settings.strict, on_error=settings.on_error)
+        self.faults: Faults = Faults(strict=settings.strict, on_error=settings.on_error)
+        self.enabled: bool
         self.enabled, self._why_disabled = _enabled(settings, transport)
-        self.strict, self.debug = settings.strict, settings.debug
-        self.active = self.enabled or settings.strict or settings.debug
+        self.strict: bool = settings.strict
+        self.debug: bool = settings.debug
+        self.active: bool = self.enabled or settings.strict or settings.debug
         """Whether messages are built at all: strict and debug do so even where nothing is sent."""
-        self.ledger = Ledger()
-        self.next_stamp = (stamps or Stamps()).next
+        self.ledger: Ledger = Ledger()
+        self.next_stamp: Callable[[], Stamp] = (stamps or Stamps()).next
         # Made here and not at the first message, which would wait for its imports; nothing of it runs before that.
-        self.watch = watch_of(settings) if self.enabled and transport is None and settings.debug else None
+        self.watch: Watch | None = watch_of(settings) if self.enabled and transport is None and settings.debug else None
         """The way to the local debugger, in debug mode."""
+        self.direct: Transport | None
         self.direct, redactions = self._route(transport)
         """What takes envelopes over that wait for nothing."""
         self.transport: Taking | None = self.direct
@@ -156,7 +160,7 @@ class Client:
         takes_alone = self.direct is not None and self.direct.take is not None
         self._gate = Gate(settings, redactions)
         self._ways: dict[type, Way] = {}
-        self.plain = self.enabled and takes_alone and not settings.debug and not self._gate.names_events
+        self.plain: bool = self.enabled and takes_alone and not settings.debug and not self._gate.names_events
         """Whether an envelope is handed over alone, by `direct.take`: nobody sees the message, or adds to it."""
         self._observer: Guarded | None = None
         transactions.join(self)

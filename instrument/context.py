@@ -59,10 +59,10 @@ class Frame:
     request: str
 
     def __init__(self, values: dict[str, Any], parent: Frame | None, around: Frame | None, opener: Entry) -> None:
-        self.values = values
-        self.parent = parent
-        self.around = around
-        self.opener = opener
+        self.values: dict[str, Any] = values
+        self.parent: Frame | None = parent
+        self.around: Frame | None = around
+        self.opener: Entry = opener
         self.conflicts: set[str] = set()
         self.context: Mapping[str, Any] | None = None if parent is None else parent.context
         self.failing: Container[int] | None = None if parent is None else parent.failing

@@ -30,7 +30,7 @@ _ENFORCED = ConfigDict(
 class Declared(BaseModel, defer_build=True):
     """What scopes and messages share: configuration, `from_call`, and the checks of their field names."""
 
-    model_config = _ENFORCED | ConfigDict(
+    model_config: ClassVar[ConfigDict] = _ENFORCED | ConfigDict(
         validate_by_alias=True,
         ser_json_inf_nan="constants",  # so that the envelope sees a stray NaN instead of a silent null
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from instrument.errors import InstrumentError, Refusal, Withheld
 from instrument.forks import ForkSafe, at_fork
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     OnError = Callable[[BaseException, str], object]
 
-log = logging.getLogger("instrument")
+log: Final = logging.getLogger("instrument")
 
 _MOST_PLACES = 1_000
 
@@ -35,8 +35,8 @@ class Faults(ForkSafe):
     __slots__ = ("__weakref__", "_lock", "_logged", "deferred", "on_error", "refused", "strict")
 
     def __init__(self, *, strict: bool = False, on_error: OnError | None = None) -> None:
-        self.strict = strict
-        self.on_error = on_error
+        self.strict: bool = strict
+        self.on_error: OnError | None = on_error
         self.after_fork_in_child()
         at_fork(self)
 
@@ -97,10 +97,10 @@ class Ambient:
     __slots__ = ("faults",)
 
     def __init__(self) -> None:
-        self.faults = Faults()
+        self.faults: Faults = Faults()
 
 
-ambient = Ambient()
+ambient: Final = Ambient()
 
 
 def _describe(error: Exception) -> str:

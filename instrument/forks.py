@@ -72,7 +72,7 @@ class Guard:
     def after_fork_in_child(self) -> None:
         """Begin with a lock that nobody holds."""
         # One that its thread may take again: a signal handler runs inside whatever it interrupts.
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = threading.RLock()
         self._forking = None
 
 

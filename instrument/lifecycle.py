@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from instrument.bindings import Binding, Source
     from instrument.client import Client
+    from instrument.context import Frame
     from instrument.handlers import Handler
     from instrument.messages import Message
     from instrument.resolution import MessagePlan
@@ -152,7 +153,17 @@ def compile_instrumentation(
 class Run(Call):
     """A call, with its life: a context manager around the handler's body."""
 
-    postponed = False
+    # Declared once more, since checkers of types that see no stub of ours infer what a class assigns, also an heir.
+    handler: Handler
+    strict: bool
+    captured: float
+    began: float
+    ended: float | None
+    frame: Frame | None
+    late: bool
+    outcome: Outcome
+
+    postponed: bool = False
     """Whether the handler returned an object that has yet to run its body."""
     _started = False
 

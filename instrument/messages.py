@@ -231,8 +231,8 @@ class Track(Message, abstract=True):
     ('Invoice Paid', {'amount': 12})
     """
 
-    __segment_spec__ = Spec("track", "properties", name_key="event")
-    __reserved_names__ = frozenset({"event", "properties"})
+    __segment_spec__: ClassVar[Spec] = Spec("track", "properties", name_key="event")
+    __reserved_names__: ClassVar[frozenset[str]] = frozenset({"event", "properties"})
 
     @property
     def event(self) -> str:
@@ -246,7 +246,7 @@ class Track(Message, abstract=True):
 
 
 class _WithTraits(Message, abstract=True):
-    __reserved_names__ = frozenset({"traits"})
+    __reserved_names__: ClassVar[frozenset[str]] = frozenset({"traits"})
 
     @property
     def traits(self) -> dict[str, Any]:
@@ -260,7 +260,7 @@ class Identify(_WithTraits, abstract=True):
     https://segment.com/docs/connections/spec/identify/
     """
 
-    __segment_spec__ = Spec("identify", "traits")
+    __segment_spec__: ClassVar[Spec] = Spec("identify", "traits")
 
 
 class Group(_WithTraits, abstract=True):
@@ -269,13 +269,13 @@ class Group(_WithTraits, abstract=True):
     https://segment.com/docs/connections/spec/group/
     """
 
-    __segment_spec__ = Spec("group", "traits", own_ids={"group_id": "groupId"})
+    __segment_spec__: ClassVar[Spec] = Spec("group", "traits", own_ids={"group_id": "groupId"})
 
     group_id: str | int | UUID
 
 
 class _Viewed(Message, abstract=True):
-    __reserved_names__ = frozenset({"name", "category", "properties"})
+    __reserved_names__: ClassVar[frozenset[str]] = frozenset({"name", "category", "properties"})
 
     def __init_subclass__(cls, *, category: str | None = None, **arguments: Unpack[ClassArguments]) -> None:
         cls.__category__ = category
@@ -303,7 +303,7 @@ class Page(_Viewed, abstract=True):
     https://segment.com/docs/connections/spec/page/
     """
 
-    __segment_spec__ = Spec("page", "properties", name_key="name")
+    __segment_spec__: ClassVar[Spec] = Spec("page", "properties", name_key="name")
 
 
 class Screen(_Viewed, abstract=True):
@@ -312,7 +312,7 @@ class Screen(_Viewed, abstract=True):
     https://segment.com/docs/connections/spec/screen/
     """
 
-    __segment_spec__ = Spec("screen", "properties", name_key="name")
+    __segment_spec__: ClassVar[Spec] = Spec("screen", "properties", name_key="name")
 
 
 class Alias(Message, abstract=True):
@@ -321,7 +321,7 @@ class Alias(Message, abstract=True):
     https://segment.com/docs/connections/spec/alias/
     """
 
-    __segment_spec__ = Spec("alias", None, own_ids={"previous_id": "previousId"})
+    __segment_spec__: ClassVar[Spec] = Spec("alias", None, own_ids={"previous_id": "previousId"})
 
     previous_id: str | int | UUID
 
@@ -389,7 +389,7 @@ class Registry:
                 self._classes = before
 
 
-registry = Registry()
+registry: Final = Registry()
 
 
 def declared_messages() -> tuple[type[Message], ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from instrument.delivery.said import Said
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from instrument.messages import Message, SegmentTrack
 
-log = logging.getLogger("instrument")
+log: Final = logging.getLogger("instrument")
 
 
 class Observer(Protocol):

@@ -11,8 +11,8 @@ from instrument.metrics import METRICS
 try:
     from prometheus_client.core import REGISTRY, CounterMetricFamily, GaugeMetricFamily
     from prometheus_client.registry import Collector
-except ModuleNotFoundError as error:
-    if error.name is None or error.name.partition(".")[0] != "prometheus_client":
+except ModuleNotFoundError as _error:
+    if _error.name is None or _error.name.partition(".")[0] != "prometheus_client":
         raise
     raise ImportError(
         "instrument.prometheus needs prometheus-client: pip install 'instrument-analytics[prometheus]'"

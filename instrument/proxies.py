@@ -8,7 +8,7 @@ from __future__ import annotations
 from copy import deepcopy
 from inspect import getattr_static
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import wrapt
 
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from instrument.lifecycle import Instrumentation
 
     Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+
+    _BoundFunctionWrapper = wrapt.BoundFunctionWrapper[..., Any]
+    _FunctionWrapper = wrapt.FunctionWrapper[..., Any]
+else:
+    _BoundFunctionWrapper = wrapt.BoundFunctionWrapper
+    _FunctionWrapper = wrapt.FunctionWrapper
 
 
 # A class that defines none is given empty ones as soon as somebody reads them, and they would hide the handler's.
@@ -36,7 +42,7 @@ class _Transparent:
         return self
 
 
-class BoundInstrumented(_Transparent, wrapt.BoundFunctionWrapper):
+class BoundInstrumented(_Transparent, _BoundFunctionWrapper):
     """A decorated method, bound to its instance or class."""
 
     __annotations__ = _ANNOTATIONS
@@ -52,7 +58,7 @@ class BoundInstrumented(_Transparent, wrapt.BoundFunctionWrapper):
         return self if copied is owner else self._self_parent.__get__(copied, type(copied))
 
 
-class Instrumented(_Transparent, wrapt.FunctionWrapper):
+class Instrumented(_Transparent, _FunctionWrapper):
     """A decorated handler.
 
     Args:
@@ -62,7 +68,10 @@ class Instrumented(_Transparent, wrapt.FunctionWrapper):
     """
 
     __annotations__ = _ANNOTATIONS
-    __bound_function_wrapper__ = BoundInstrumented
+    if TYPE_CHECKING:
+        __bound_function_wrapper__: ClassVar[type[_BoundFunctionWrapper]]
+    else:
+        __bound_function_wrapper__ = BoundInstrumented
 
     def __init__(self, handler: Any, wrapper: Wrapper, instrumentation: Instrumentation) -> None:
         super().__init__(handler, wrapper)

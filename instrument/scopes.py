@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from instrument.declared import IDENTITY, Declared
 from instrument.privacy.marks import marks_of
@@ -41,7 +41,7 @@ class Scope(Declared, abstract=True):
     ...     project_id: int = Field(serialization_alias="proj_id")
     """
 
-    __reserved_names__ = frozenset({"consent", "event", "properties", "traits"})
+    __reserved_names__: ClassVar[frozenset[str]] = frozenset({"consent", "event", "properties", "traits"})
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

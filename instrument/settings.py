@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from platformdirs import user_state_path
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator
@@ -28,7 +28,7 @@ class Settings(BaseSettings):
         pydantic.ValidationError: a value does not fit.
     """
 
-    model_config = SettingsConfigDict(
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
         env_prefix="INSTRUMENT_",
         env_ignore_empty=True,
         frozen=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -10,7 +10,7 @@ from instrument.cli import dead_letters, debug, flush, forget, forward, outbox, 
 from instrument.cli.logs import log_to_stderr
 from instrument.version import VERSION
 
-app = typer.Typer(
+app: Final = typer.Typer(
     name="instrument",
     help="Look after product analytics: the plan of what is sent, and its delivery.",
     no_args_is_help=True,

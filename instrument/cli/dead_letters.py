@@ -6,7 +6,7 @@ import json
 import sqlite3
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from instrument.delivery.replay import Replayed
     from instrument.settings import Settings
 
-app = typer.Typer(help="Look after messages that a destination will never take.", no_args_is_help=True)
+app: Final = typer.Typer(help="Look after messages that a destination will never take.", no_args_is_help=True)
 
 Ids = Annotated[list[int] | None, typer.Argument(metavar="ID", help="The numbers of the letters.")]
 All = Annotated[bool, typer.Option("--all", help="All letters of the source.")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,7 +13,7 @@ from instrument.cli.options import AsJson, OutboxTable, outbox_of
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-app = typer.Typer(help="Look after an outbox in a database.", no_args_is_help=True)
+app: Final = typer.Typer(help="Look after an outbox in a database.", no_args_is_help=True)
 
 Url = Annotated[
     str,

@@ -6,7 +6,7 @@ import json
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from instrument.plan.model import Plan, PlannedMessage
     from instrument.plan.violations import Violation
 
-app = typer.Typer(help="Look at the tracking plan, which is what the classes declare.")
+app: Final = typer.Typer(help="Look at the tracking plan, which is what the classes declare.")
 app.command("adopt")(plan_adopt.adopt)
 app.command("codegen")(plan_codegen.codegen)
 app.command("diff")(plan_diff.diff_plans)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from instrument.delivery.spool import Backlog
     from instrument.delivery.status import SourceStatus, SpoolStatus
 
-app = typer.Typer(help="Look at what waits on this machine.", no_args_is_help=True)
+app: Final = typer.Typer(help="Look at what waits on this machine.", no_args_is_help=True)
 
 _HEADINGS = ("spool", "owner", "messages", "bytes", "oldest", "waiting")
 _NUMBERS = ("messages", "bytes", "oldest")

@@ -123,7 +123,7 @@ class Client:
         oauth_auth_server: str = "https://oauth2.segment.io"
         oauth_scope: str = "tracking_api:write"
 
-    log = logging.getLogger("segment")
+    log: logging.Logger = logging.getLogger("segment")
 
     def __init__(
         self,
@@ -519,12 +519,12 @@ def _default_client() -> Client:
     return default_client
 
 
-track = _of_default_client(Client.track)
-identify = _of_default_client(Client.identify)
-group = _of_default_client(Client.group)
-alias = _of_default_client(Client.alias)
-page = _of_default_client(Client.page)
-screen = _of_default_client(Client.screen)
-flush = _of_default_client(Client.flush)
-join = _of_default_client(Client.join)
-shutdown = _of_default_client(Client.shutdown)
+track: Final = _of_default_client(Client.track)
+identify: Final = _of_default_client(Client.identify)
+group: Final = _of_default_client(Client.group)
+alias: Final = _of_default_client(Client.alias)
+page: Final = _of_default_client(Client.page)
+screen: Final = _of_default_client(Client.screen)
+flush: Final = _of_default_client(Client.flush)
+join: Final = _of_default_client(Client.join)
+shutdown: Final = _of_default_client(Client.shutdown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -28,7 +28,7 @@ _MOST_VIOLATIONS = 50
 class PlanMessage(BaseModel):
     """One declared message, as the page lists it."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True)
 
     type: str
     name: str | None
@@ -75,7 +75,7 @@ class Catalog:
     def __init__(self, models: Iterable[type[Message]] = (), plan: Plan | None = None) -> None:
         classes = tuple(models)
         self._models = {(each.__module__, each.__name__): each for each in classes}
-        self.plan = plan_of(classes, Project(Path.cwd(), ())) if plan is None else plan
+        self.plan: Plan = plan_of(classes, Project(Path.cwd(), ())) if plan is None else plan
         self._checker = PlanChecker(self.plan)
 
     def __len__(self) -> int:

@@ -35,10 +35,10 @@ class History:
     """
 
     def __init__(self, *, most_records: int = MOST_RECORDS, most_bytes: int = MOST_BYTES) -> None:
-        self.last = 0
-        self.forgotten = 0
-        self.clearings = 0
-        self.closed = False
+        self.last: int = 0
+        self.forgotten: int = 0
+        self.clearings: int = 0
+        self.closed: bool = False
         self._most_records = most_records
         self._most_bytes = most_bytes
         self._bytes = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
@@ -28,7 +28,7 @@ _MOST_WORD = 200
 class Fate(BaseModel):
     """What the client tells of a message that was not sent."""
 
-    model_config = ConfigDict(frozen=True, strict=False)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, strict=False)
 
     status: Status
     reason: str = ""
@@ -46,7 +46,7 @@ class Notes(BaseModel):
         fate: what became of a message that was not sent.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="ignore")
 
     late: bool = False
     provenance: dict[str, str] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
@@ -25,7 +25,7 @@ class Status(str, Enum):
 
 class _Part(BaseModel):
     # A number that was beyond a double is shown as what it became, and not as null.
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
 
 class Violation(_Part):

@@ -101,7 +101,7 @@ class Debugger:
         allowed: Collection[str] = (),
         history: History | None = None,
     ) -> None:
-        self.history = history or History()
+        self.history: History = history or History()
         self._listener = listening(host, port)
         app = application(self.history, catalog or Catalog(), allowed)
         self._server = _Server(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from instrument.delivery.said import Said
 from instrument.delivery.salvage import salvage
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-log = logging.getLogger("instrument")
+log: Final = logging.getLogger("instrument")
 
 _EVERY = 10.0
 """Seconds between two looks."""

@@ -16,7 +16,7 @@ class Bell:
 
     def __init__(self) -> None:
         self._changed = threading.Condition(threading.RLock())
-        self.rung = False
+        self.rung: bool = False
 
     def ring(self) -> None:
         """Wake who waits, and whoever comes to wait before it is muted."""

@@ -8,7 +8,7 @@ import secrets
 import sqlite3
 from dataclasses import dataclass
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from instrument.delivery.envelope import Envelope
 from instrument.forks import Guard
@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS letters (
 _COLUMNS = "id, at, destination, reason, message_id, body"
 _BUSY_SECONDS = 5.0
 
-log = logging.getLogger("instrument")
+log: Final = logging.getLogger("instrument")
 
 # One for every file, and around its opening too: closing any descriptor of a file gives up all locks that this
 # process has on it (fcntl(2)), those of a thread that is just writing among them.
@@ -63,7 +63,7 @@ class DeadLetters:
     """
 
     def __init__(self, directory: Path) -> None:
-        self.path = directory / FILE_NAME
+        self.path: Path = directory / FILE_NAME
 
     def add(self, destination: str, envelope: Envelope, reason: str) -> None:
         """Keep an envelope; where the file is damaged, in a new one.

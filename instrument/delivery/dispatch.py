@@ -6,7 +6,7 @@ import logging
 import threading
 from contextlib import suppress
 from time import monotonic, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from instrument.delivery import ownership
 from instrument.delivery.adoption import Adoption
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from instrument.delivery.pipeline import Plan
     from instrument.delivery.spool import Stretch
 
-log = logging.getLogger("instrument")
+log: Final = logging.getLogger("instrument")
 
 _A_MOMENT = 0.05
 """Seconds that a lane has at least to notice that it shall end."""
@@ -46,9 +46,9 @@ class Dispatch:
         self._fates = Fates(ledger, letters, plan.on_drop)
         self.spool = _opened_spool(plan)
         readers = [Reader(name, self.spool) for name in plan.names]
-        self.lanes = [Lane(each, own, self) for each, own in zip(plan.destinations, readers, strict=True)]
-        self.progress = Progress(readers)
-        self.intake = Intake(self.spool, self, each=plan.durability == "sync", max_bytes=plan.max_bytes)
+        self.lanes: list[Lane] = [Lane(each, own, self) for each, own in zip(plan.destinations, readers, strict=True)]
+        self.progress: Progress = Progress(readers)
+        self.intake: Intake = Intake(self.spool, self, each=plan.durability == "sync", max_bytes=plan.max_bytes)
         self._adoption = None if self.spool is None else Adoption(plan.directory, plan.names, self, fsync=plan.fsync)
         self._lock = threading.RLock()
         self._running = {id(lane) for lane in self.lanes}

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from instrument.delivery.destination import Held, Unavailable
 from instrument.delivery.said import Said
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from instrument.delivery.ledger import Ledger
     from instrument.delivery.spool import SpoolError
 
-log = logging.getLogger("instrument")
+log: Final = logging.getLogger("instrument")
 
 OnDrop = Callable[["Envelope", str], object]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from instrument.delivery.adoption import adopted
 from instrument.delivery.attempts import GaveUp, Patience, Sending, tell
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from instrument.delivery.envelope import Envelope
     from instrument.delivery.spool import Spool
 
-log = logging.getLogger("instrument")
+log: Final = logging.getLogger("instrument")
 
 
 @dataclass(slots=True)

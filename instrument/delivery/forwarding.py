@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from pydantic_core import from_json, to_json
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from instrument.delivery.dead_letters import DeadLetters
 
-log = logging.getLogger("instrument")
+log: Final = logging.getLogger("instrument")
 
 NO_ENVELOPE = "it is no message of this package, but for a JSON object with a messageId and a type"
 

@@ -57,8 +57,8 @@ class Intake:
     """
 
     def __init__(self, spool: Spool | None, receiver: Receiver, *, each: bool, max_bytes: int) -> None:
-        self.accepted = 0
-        self.last = 0
+        self.accepted: int = 0
+        self.last: int = 0
         """The place of the newest envelope that was handed on."""
         self._spool = spool
         self._receiver = receiver

@@ -110,7 +110,7 @@ class Connection:
         self, servers: str | Sequence[str], *, timeout: float = 5.0, options: Mapping[str, Any] | None = None
     ) -> None:
         _check_installed()
-        self.servers = [servers] if isinstance(servers, str) else list(servers)
+        self.servers: list[str] = [servers] if isinstance(servers, str) else list(servers)
         self.timeout = timeout
         self._options = dict(options or {})
         self._loop: _Loop | None = None

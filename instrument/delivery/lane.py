@@ -68,7 +68,7 @@ class Lane:
         self.destination = destination
         self.own = own
         self.adopted: list[Reader] = []
-        self.attempt = 0
+        self.attempt: int = 0
         """How many attempts at the batch in hand have failed."""
         self._owner = owner
         self._backoff = backoff or Backoff()

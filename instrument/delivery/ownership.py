@@ -22,7 +22,7 @@ class Lock:
     __slots__ = ("_descriptor", "path")
 
     def __init__(self, path: Path, descriptor: int) -> None:
-        self.path = path
+        self.path: Path = path
         self._descriptor = descriptor
 
     @classmethod

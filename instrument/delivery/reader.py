@@ -38,7 +38,7 @@ class Reader:
         self._bytes = 0
         self._offered = 0
         self._lock = threading.RLock()
-        self.cursor = 0 if spool is None else spool.cursor(destination)
+        self.cursor: int = 0 if spool is None else spool.cursor(destination)
         """The place up to which the destination has everything."""
 
     def offer(self, stretch: Stretch, *, committed: bool) -> int:

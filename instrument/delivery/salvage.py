@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from instrument.delivery.pages import records
 from instrument.delivery.spool import Spool, SpoolError, cursor_seal, database_and_log, files_of, stretch_of
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from instrument.delivery.ownership import Lock
     from instrument.delivery.spool import SpoolDamaged, Stretch
 
-log = logging.getLogger("instrument")
+log: Final = logging.getLogger("instrument")
 
 
 @dataclass(frozen=True, slots=True)

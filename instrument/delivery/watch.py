@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import from_json, to_json
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from instrument.messages import Declaration, Message, SegmentTrack
     from instrument.stamps import Stamp
 
-log = logging.getLogger("instrument")
+log: Final = logging.getLogger("instrument")
 
 MOST_BYTES = 4 << 20
 """How much may wait to be shown: what is above is not."""

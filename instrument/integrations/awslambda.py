@@ -26,7 +26,7 @@ E = TypeVar("E")
 C = TypeVar("C")
 T = TypeVar("T")
 
-log = logging.getLogger("instrument")
+log: Final = logging.getLogger("instrument")
 
 MARGIN: Final = 0.5
 """Seconds before Lambda's deadline that are left for the answer."""

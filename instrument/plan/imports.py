@@ -49,7 +49,7 @@ class ImportFailuresError(InstrumentError):
 
     def __init__(self, failures: Sequence[ImportFailure]) -> None:
         super().__init__("\n".join(map(str, failures)))
-        self.failures = tuple(failures)
+        self.failures: tuple[ImportFailure, ...] = tuple(failures)
 
 
 def import_packages(project: Project) -> tuple[ModuleType, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -130,7 +130,7 @@ def find_project(
 class _Table(BaseModel):
     """The table `[tool.instrument]`; what it holds besides is for others."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=False)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="ignore", strict=False)
 
     packages: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import secrets
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Final, Union
 
 from pydantic_core import from_json, to_json
 
@@ -30,7 +30,7 @@ _BLOCK = 64
 _DROPPED = f"dropped-{secrets.token_hex(16)}"
 DROPPED = _DROPPED.encode()
 
-log = logging.getLogger("instrument")
+log: Final = logging.getLogger("instrument")
 
 PolicySetting = Union["Mapping[str, Policy | Mapping[str, Policy]]"]
 """By category, the policy for every destination; by the name of a destination, the policies by category for it."""
@@ -52,7 +52,7 @@ class Redaction(Redactor):
         self._key = key
         self._hash = None if key is None else keyed_hash(key)
         self._told: set[str] = set()
-        self.of_ids = _OfIds(self)
+        self.of_ids: Redactor = _OfIds(self)
         """The same for what a message cannot be without: an id that would be dropped or masked is hashed."""
 
     @property

@@ -80,7 +80,7 @@ class Recorder:
         self._accepted = 0
         self._lock = threading.Lock()
         settings: Options = {"strict": True, **options, "enabled": True}
-        self.client = Client(transport=self, stamps=stamps, **settings)
+        self.client: Client = Client(transport=self, stamps=stamps, **settings)
 
     def __repr__(self) -> str:
         return f"<Recorder of {_names(self.messages)}>"

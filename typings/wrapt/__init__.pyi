@@ -1,9 +1,14 @@
-# What we use of wrapt, without its type parameters: a handler's type is kept by our own decorators.
+# What we use of wrapt. Of its type parameters nothing is made: a handler's type is kept by our own decorators.
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
-class _FunctionWrapperBase:
+from typing_extensions import ParamSpec
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+class _FunctionWrapperBase(Generic[_P, _R]):
     __wrapped__: Any
     __name__: str
     __qualname__: str
@@ -15,13 +20,13 @@ class _FunctionWrapperBase:
     # In place of one for each attribute: a wrapper has those of what it wraps.
     def __getattr__(self, name: str) -> Any: ...
 
-class BoundFunctionWrapper(_FunctionWrapperBase): ...
+class BoundFunctionWrapper(_FunctionWrapperBase[_P, _R]): ...
 
-class FunctionWrapper(_FunctionWrapperBase):
-    __bound_function_wrapper__: ClassVar[type[BoundFunctionWrapper]]
+class FunctionWrapper(_FunctionWrapperBase[_P, _R]):
+    __bound_function_wrapper__: ClassVar[type[BoundFunctionWrapper[..., Any]]]
 
     def __init__(
         self,
-        wrapped: Callable[..., Any],
+        wrapped: Callable[_P, _R],
         wrapper: Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any],
     ) -> None: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from http.client import HTTPConnection, HTTPException
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic_core import to_json
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from instrument.delivery.envelope import Envelope
 
-log = logging.getLogger("instrument")
+log: Final = logging.getLogger("instrument")
 
 _PATIENCE = 1.0
 """Seconds to wait for the debugger's answer."""
@@ -40,7 +40,7 @@ class DebuggerDestination:
 
     def __init__(self, host: str, port: int, *, write_key: str | None = None, name: str = "debugger") -> None:
         self.name = name
-        self.limits = Limits(count=500, size=1 << 20)
+        self.limits: Limits = Limits(count=500, size=1 << 20)
         self._address = (host, port)
         self._hint = to_json((write_key or "")[-_HINT:])
         self._absent_until = 0.0

@@ -54,9 +54,9 @@ class JsonLinesDestination:
     ) -> None:
         if keep < 1 or (max_bytes is not None and max_bytes < 1):
             raise ValueError("`max_bytes` and `keep` are 1 or more")
-        self.path = Path(path)
-        self.name = name or f"jsonl:{self.path.name}"
-        self.limits = Limits()
+        self.path: Path = Path(path)
+        self.name: str = name or f"jsonl:{self.path.name}"
+        self.limits: Limits = Limits()
         self._max_bytes = max_bytes
         self._keep = keep
         self._file: FileIO | None = None

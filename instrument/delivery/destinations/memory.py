@@ -36,7 +36,7 @@ class MemoryDestination:
 
     def __init__(self, name: str = "memory") -> None:
         self.name = name
-        self.limits = Limits()
+        self.limits: Limits = Limits()
         self.envelopes: list[Envelope] = []
 
     @property

@@ -59,7 +59,7 @@ class NatsDestination:
         name: str = "nats",
     ) -> None:
         self.name = name
-        self.limits = Limits()
+        self.limits: Limits = Limits()
         self._stream = Stream(stream, subject, replicas, duplicate_window, max_bytes)
         self._connection = Connection(servers, timeout=timeout, options=options)
         self._there = False

@@ -32,7 +32,7 @@ class OutboxDestination:
     >>> client = configure(destinations=[OutboxDestination("sqlite:///shop.db")], durability="memory")
     """
 
-    limits = Limits()
+    limits: Limits = Limits()
     remote = False  # the application's own database, which tests have one of
 
     def __init__(self, database: Engine | str, table: Table | None = None, *, name: str = "outbox") -> None:

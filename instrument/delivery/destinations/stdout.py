@@ -28,7 +28,7 @@ class StdoutDestination:
 
     def __init__(self, name: str = "stdout") -> None:
         self.name = name
-        self.limits = Limits()
+        self.limits: Limits = Limits()
 
     def send(self, batch: Sequence[Envelope]) -> None:
         """Print a batch.

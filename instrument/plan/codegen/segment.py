@@ -9,7 +9,7 @@ https://docs.segmentapis.com/tag/Tracking-Plans, https://segment.com/docs/protoc
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
@@ -50,7 +50,7 @@ _OLD_KINDS: Mapping[str, _Kind] = {
 
 
 class _Rule(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
 
     type: _Kind = "TRACK"
     key: Annotated[str | None, Field(validation_alias=AliasChoices("key", "name"))] = None
