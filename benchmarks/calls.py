@@ -6,6 +6,7 @@ import tempfile
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from math import inf
 from time import perf_counter_ns, thread_time_ns
 from typing import TYPE_CHECKING, Any, cast
 
@@ -63,7 +64,7 @@ class IdleQueue(IdleTransport):
     def clear(self) -> None:
         """Begin with an empty queue."""
         # Never started, so that it has no thread; and so never asks who receives.
-        self._intake = Intake(None, cast("Receiver", None), each=False, max_bytes=4 << 30)
+        self._intake = Intake(None, cast("Receiver", None), each=False, max_bytes=4 << 30, late=inf)
 
     def put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:  # noqa: ARG002
         """Queue an envelope."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import suppress
+from math import inf
 from time import monotonic, time
 from typing import TYPE_CHECKING, Final
 
 from instrument.delivery import ownership
 from instrument.delivery.adoption import Adoption
 from instrument.delivery.fates import Fates
-from instrument.delivery.intake import Intake
+from instrument.delivery.intake import LATE, Intake
 from instrument.delivery.lane import Lane
 from instrument.delivery.places import is_network_file_system
 from instrument.delivery.progress import Progress
@@ -48,7 +49,13 @@ class Dispatch:
         readers = [Reader(name, self.spool) for name in plan.names]
         self.lanes: list[Lane] = [Lane(each, own, self) for each, own in zip(plan.destinations, readers, strict=True)]
         self.progress: Progress = Progress(readers)
-        self.intake: Intake = Intake(self.spool, self, each=plan.durability == "sync", max_bytes=plan.max_bytes)
+        self.intake: Intake = Intake(
+            self.spool,
+            self,
+            each=plan.durability == "sync",
+            max_bytes=plan.max_bytes,
+            late=inf if plan.fsync else LATE,
+        )
         self._adoption = None if self.spool is None else Adoption(plan.directory, plan.names, self, fsync=plan.fsync)
         self._lock = threading.RLock()
         self._running = {id(lane) for lane in self.lanes}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from time import time
-from typing import TYPE_CHECKING, Protocol
+from math import inf
+from time import monotonic, time
+from typing import TYPE_CHECKING, Final, Protocol
 
 from instrument.delivery.bell import Bell
 from instrument.delivery.spool import SpoolDamaged, SpoolError, Stretch, joined
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 _COMMIT_EVERY = 0.004
 """Seconds that a commit waits for more messages after its first one."""
+LATE: Final = 0.005
+"""Seconds after which a caller commits what the thread did not: callers who never pause leave it no turn."""
+_AT_MOST = 0.005
+"""Seconds that a caller waits for a commit that is under way, which has its turn meanwhile."""
 _TRY_AGAIN_AFTER = 0.25
 """Seconds until a spool that could not be written is tried again."""
 
@@ -54,9 +59,13 @@ class Intake:
         each: whether a caller waits for the commit (durability `sync`) instead of a few milliseconds' worth of
             envelopes sharing one (`batched`).
         max_bytes: how much may be undelivered, in bytes of bodies.
+        late: seconds after which a caller commits what the thread had no turn for; `inf` where a commit waits for the
+            disk, as no caller shall.
     """
 
-    def __init__(self, spool: Spool | None, receiver: Receiver, *, each: bool, max_bytes: int) -> None:
+    def __init__(
+        self, spool: Spool | None, receiver: Receiver, *, each: bool, max_bytes: int, late: float = LATE
+    ) -> None:
         self.accepted: int = 0
         self.last: int = 0
         """The place of the newest envelope that was handed on."""
@@ -71,6 +80,8 @@ class Intake:
         self._lost: list[Envelope] = []
         self._failing = False
         self._closed = False
+        self._late_after = late
+        self._late = inf
         self._lock = threading.RLock()
         self._committing = threading.RLock()
         self._in_commit = False
@@ -110,7 +121,10 @@ class Intake:
         if self._each:
             self._commit_now(envelope)
         elif not self._work.rung:
+            self._late = monotonic() + self._late_after
             self._work.ring()
+        elif monotonic() > self._late:
+            self._help()
 
     def settled(self, size: int) -> None:
         """Take note of how many bytes every destination has by now, since the beginning."""
@@ -153,6 +167,22 @@ class Intake:
         self._hurry.ring()
         self._work.ring()
         return self.commit()
+
+    def _help(self) -> None:
+        """Commit on the caller, who must not wait for a disk that is slow, nor hear of one that fails."""
+        self._late = monotonic() + self._late_after
+        if self._committing.acquire(timeout=_AT_MOST):
+            try:
+                self._commit_safely()
+            finally:
+                self._committing.release()
+
+    def _commit_safely(self) -> None:
+        try:
+            self.commit()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the commits for good
+            self._failing = True
+            self._receiver.spool_failed(SpoolError(f"a commit raised {type(error).__name__}"))
 
     def _commit_now(self, envelope: Envelope) -> None:
         """Commit an envelope before its caller goes on; whoever comes first commits for all who wait behind.
@@ -222,8 +252,4 @@ class Intake:
             self._work.wait(_TRY_AGAIN_AFTER if self._failing else None)
             self._hurry.wait(_COMMIT_EVERY)
             self._work.mute()
-            try:
-                self.commit()
-            except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the commits for good
-                self._failing = True
-                self._receiver.spool_failed(SpoolError(f"a commit raised {type(error).__name__}"))
+            self._commit_safely()

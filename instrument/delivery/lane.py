@@ -78,6 +78,7 @@ class Lane:
         self._stopped = Bell()
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
+        self._hurried_until = 0
 
     def start(self) -> None:
         """Start the thread; if none can be had now, `wake` tries again."""
@@ -105,6 +106,7 @@ class Lane:
 
     def hurry(self) -> None:
         """Send what there is at once, also where a repetition waits for its time, unless the server asked for that."""
+        self._hurried_until = self.own.offered
         self._hurry.ring()
         self._full.ring()
         self.wake()
@@ -151,7 +153,8 @@ class Lane:
 
     def _gather(self) -> None:
         """Let a batch grow: many small ones cost both sides, and whoever shares the interpreter, more than one."""
-        self._full.wait(_LINGER)
+        if self.own.cursor >= self._hurried_until and not self.own.has_batch(self.destination.limits):
+            self._full.wait(_LINGER)
         self._work.mute()
         self._full.mute()
         self._hurry.mute()

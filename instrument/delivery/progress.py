@@ -56,6 +56,8 @@ class Progress:
 
     def untold(self, stretch: Stretch) -> int:
         """Return how many of some envelopes were not given up."""
+        if not self._given_up:
+            return len(stretch.envelopes)
         return sum([place not in self._given_up for place in range(stretch.first, stretch.last + 1)])
 
     def count_anew(self) -> None:

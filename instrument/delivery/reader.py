@@ -36,7 +36,8 @@ class Reader:
         """How many envelopes of a dead process wait."""
         self._newest: deque[Stretch] = deque()
         self._bytes = 0
-        self._offered = 0
+        self.offered: int = 0
+        """The place of the newest envelope that was offered."""
         self._lock = threading.RLock()
         self.cursor: int = 0 if spool is None else spool.cursor(destination)
         """The place up to which the destination has everything."""
@@ -52,12 +53,18 @@ class Reader:
             How many bytes of bodies wait in memory now.
         """
         with self._lock:
-            if stretch.last > self._offered and (not committed or self._bytes <= _MOST_IN_MEMORY):
-                new = stretch.after(self._offered)
+            if stretch.last > self.offered and (not committed or self._bytes <= _MOST_IN_MEMORY):
+                new = stretch.after(self.offered)
                 self._newest.append(new)
                 self._bytes += new.size
-            self._offered = max(self._offered, stretch.last)
+            self.offered = max(self.offered, stretch.last)
             return self._bytes
+
+    def has_batch(self, limits: Limits) -> bool:
+        """Whether a whole batch waits; what is on the disk only waits there since it is more than that."""
+        with self._lock:
+            in_memory_from = self._newest[0].first if self._newest else self.offered + 1
+            return self._bytes >= limits.size or self.cursor + 1 < in_memory_from
 
     def next(self, limits: Limits) -> Stretch | None:
         """Return the next envelopes, as many as fit into one batch; they stay the next ones until `done`.

@@ -229,7 +229,7 @@ class Spool:
         Raises:
             SpoolError: nothing was committed.
         """
-        rows = list(rows_of(stretch))
+        rows = rows_of(stretch)
         with self._guard.lock, self._errors:
             again = self._appending or stretch.first <= self.last
             self._appending = True
@@ -250,7 +250,7 @@ class Spool:
             SpoolError: nothing was committed.
         """
         with self._guard.lock, self._errors, _Transaction(self._connection):
-            self._insert(list(rows_of(stretch)))
+            self._insert(rows_of(stretch))
         self.last = max(self.last, stretch.last)
 
     def _insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -441,24 +441,25 @@ def stretch_of(row: Sequence[Any]) -> Stretch | None:
     return Stretch(first, at, envelopes, len(bodies) - len(lines) + 1)
 
 
-def rows_of(stretch: Stretch) -> Iterator[tuple[Any, ...]]:
+def rows_of(stretch: Stretch) -> list[tuple[Any, ...]]:
     """Make the rows of a stretch."""
     envelopes = stretch.envelopes
     count = max(1, _ROW_BYTES * len(envelopes) // (stretch.size + 37 * len(envelopes)))
-    for start in range(0, len(envelopes), count):
-        yield from _rows_of(stretch.first + start, stretch.at, envelopes[start : start + count])
+    if len(envelopes) <= count:
+        return _rows_of(stretch.first, stretch.at, envelopes)
+    starts = range(0, len(envelopes), count)
+    parts = [_rows_of(stretch.first + start, stretch.at, envelopes[start : start + count]) for start in starts]
+    return [row for part in parts for row in part]
 
 
-def _rows_of(first: int, at: float, envelopes: Sequence[Envelope]) -> Iterator[tuple[Any, ...]]:
+def _rows_of(first: int, at: float, envelopes: Sequence[Envelope]) -> list[tuple[Any, ...]]:
     """Make a row, or several where one would be too long, as it can be where lengths differ much."""
     ids = "\n".join([each.message_id for each in envelopes])
     bodies = b"\n".join([each.body for each in envelopes])
-    if len(envelopes) > 1 and len(ids) + len(bodies) > _MOST_ROW_BYTES:
-        middle = len(envelopes) // 2
-        yield from _rows_of(first, at, envelopes[:middle])
-        yield from _rows_of(first + middle, at, envelopes[middle:])
-    else:
-        yield first, len(envelopes), at, ids, bodies, _seal(first, len(envelopes), at, ids, bodies)
+    if len(envelopes) == 1 or len(ids) + len(bodies) <= _MOST_ROW_BYTES:
+        return [(first, len(envelopes), at, ids, bodies, _seal(first, len(envelopes), at, ids, bodies))]
+    middle = len(envelopes) // 2
+    return _rows_of(first, at, envelopes[:middle]) + _rows_of(first + middle, at, envelopes[middle:])
 
 
 def _seal(first: int, count: int, at: float, message_ids: str, bodies: bytes) -> int:

@@ -37,8 +37,8 @@ class Scripted:
         self._answers: deque[BaseException] = deque()
         self._always: BaseException | None = None
         self._poison: Callable[[Envelope], bool] = lambda _: False
-        self._open = threading.Event()
-        self._open.set()
+        self._hangs = False
+        self._let_through = 0
         self._changed = threading.Condition()
 
     def answer(self, *answers: BaseException) -> None:
@@ -59,16 +59,24 @@ class Scripted:
 
     def hang(self) -> None:
         """Answer no batch, until `let_go`."""
-        self._open.clear()
+        self._hangs = True
+
+    def let_one_go(self) -> None:
+        with self._changed:
+            self._let_through += 1
+            self._changed.notify_all()
 
     def let_go(self) -> None:
-        self._open.set()
+        with self._changed:
+            self._hangs = False
+            self._changed.notify_all()
 
     def send(self, batch: Sequence[Envelope]) -> None:
         with self._changed:
             self.batches.append(tuple(each.message_id for each in batch))
             self._changed.notify_all()
-        self._open.wait(PATIENCE)
+            self._changed.wait_for(lambda: self._let_through or not self._hangs, PATIENCE)
+            self._let_through -= self._let_through > 0
         if self._answers:
             raise self._answers.popleft()
         if self._always is not None:

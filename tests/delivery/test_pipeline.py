@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import itertools
 import logging
 import sqlite3
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import pytest
 
 from instrument import Envelope, Held, Limits, Rejected, Unavailable
+from instrument.delivery import lane, reader
 from instrument.delivery.dead_letters import DeadLetters
 from instrument.delivery.ledger import Ledger, Stats
 from instrument.delivery.pages import PAGE_SIZE
@@ -77,6 +80,10 @@ class Opened:
         return self.ledger.stats(accepted=pipeline.accepted, refused={}, queued=pipeline.queued, lag=pipeline.lag)
 
     @property
+    def spooled(self) -> int:
+        return self.ledger.stats(accepted=0, refused={}, queued=0, lag=0.0).spooled
+
+    @property
     def letters(self) -> list[tuple[str, str]]:
         return [(each.envelope.message_id, each.reason) for each in DeadLetters(self.directory).letters()]
 
@@ -132,6 +139,15 @@ def wait_until(condition: Any) -> None:
         threading.Event().wait(0.005)
 
 
+@pytest.fixture
+def no_turn_for_other_threads() -> Iterator[None]:
+    """Leave the interpreter to others only where a thread lets go of it by itself."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(10 * PATIENCE)
+    yield
+    sys.setswitchinterval(interval)
+
+
 # What is accepted is delivered.
 
 
@@ -141,6 +157,18 @@ def test_everything_is_delivered_in_order(open_pipeline: Open, destination: Scri
     assert opened.put(range(300)) == ids(range(300))
     assert opened.flush()
     assert destination.ids == ids(range(300))
+
+
+@pytest.mark.usefixtures("no_turn_for_other_threads")
+def test_callers_who_never_pause_commit_what_they_put(open_pipeline: Open, destination: Scripted) -> None:
+    opened = open_pipeline(destination)
+    deadline = monotonic() + PATIENCE
+    numbers = itertools.count()
+    while opened.spooled < 100:
+        assert monotonic() < deadline
+        opened.put([next(numbers)])
+    assert opened.flush()
+    assert destination.ids == ids(range(next(numbers)))
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)
@@ -177,6 +205,29 @@ def test_more_than_is_kept_in_memory_comes_back_from_the_disk_in_order(
     destination.let_go()
     assert opened.flush()
     assert destination.ids == ids(range(1_500))
+
+
+def test_a_flush_waits_for_no_batch_to_grow(
+    open_pipeline: Open, destination: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "_LINGER", 10 * PATIENCE)
+    monkeypatch.setattr(reader, "_MOST_IN_MEMORY", 1)
+    opened = open_pipeline(destination)
+    destination.hang()
+    opened.put([0])
+    opened.pipeline.flush(0.0)
+    destination.wait_for_batches(1)
+    opened.put(range(1, 11))  # on the disk only, since the first is in the memory
+    opened.pipeline.flush(0.0)
+    destination.let_one_go()
+    destination.wait_for_batches(2)
+    opened.put(range(11, 21))  # in the memory, which is empty by now
+    wait_until(lambda: opened.spooled == 21)
+    opened.put(range(21, 31))  # on the disk again
+    wait_until(lambda: opened.spooled == 31)
+    destination.let_go()
+    assert opened.flush()
+    assert destination.batches == [tuple(ids(each)) for each in ([0], range(1, 11), range(11, 21), range(21, 31))]
 
 
 @pytest.mark.parametrize("durability", DURABILITIES)

@@ -103,6 +103,8 @@ class HttpApi:
     def forget_connections(self) -> None:
         """Begin with new connections."""
         self._session = requests.Session()
+        # Requests would take the user and password of a .netrc instead of our own header.
+        self._session.auth = _as_it_is
 
     def close(self) -> None:
         """Close the connections."""
@@ -132,6 +134,10 @@ class HttpDestination:
     def close(self) -> None:
         """Close the connections."""
         self._api.close()
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def check_allowed() -> None:

@@ -17,6 +17,7 @@ from tests.delivery.envelopes import envelope, envelopes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from instrument import Envelope
     from instrument.delivery.destination import DeliveryError
@@ -110,6 +111,16 @@ def test_no_write_key_breaks_the_body(collector: Collector, package: Any, key: s
     theirs, ours = both(collector, package, [envelope(1)], key=key)
     assert ours.body["writeKey"] == theirs.body["writeKey"] == key
     assert ours.headers["authorization"] == theirs.headers["authorization"]
+
+
+def test_passwords_that_the_machine_keeps_for_hosts_do_not_replace_the_write_key(
+    collector: Collector, destination: SegmentDestination, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password else")
+    monkeypatch.setenv("NETRC", str(netrc))
+    destination.send([envelope(1)])
+    assert [each.write_key for each in collector.requests] == [KEY]
 
 
 @pytest.mark.parametrize("path", ["", "/"])
