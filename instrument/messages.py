@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from abc import ABCMeta
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import inf
@@ -193,7 +194,7 @@ class Message(Declared, abstract=True):
 
 if sys.version_info < (3, 11) and not TYPE_CHECKING:
 
-    class _TakesName(type(Message)):
+    class _TakesName(ABCMeta):
         """Takes the class argument `name` aside, since the `ABCMeta` of Python 3.10 has a parameter of that name."""
 
         def __new__(mcs, cls_name, bases, namespace, /, *, name=None, **kwargs):  # noqa: ANN001, ANN003, ANN204
@@ -201,7 +202,12 @@ if sys.version_info < (3, 11) and not TYPE_CHECKING:
                 namespace["__given_name__"] = name
             return super().__new__(mcs, cls_name, bases, namespace, **kwargs)
 
-    Message.__class__ = _TakesName
+    # Between pydantic's metaclass and `ABCMeta`: pydantic resolves annotations by the locals of the frame that calls
+    # it, which must be the one of the `class` statement.
+    class _Metaclass(type(Message), _TakesName):
+        pass
+
+    Message.__class__ = _Metaclass
 
 
 class Track(Message, abstract=True):

@@ -736,6 +736,22 @@ def test_a_class_that_is_defined_later_can_be_the_type_of_a_property(tracked: Re
     assert _received(tracked)["properties"] == {"node": {"label": "root", "children": [leaf]}, "parent": None}
 
 
+def test_a_class_of_a_function_can_be_the_type_of_a_property_of_another_one() -> None:
+    with registry.isolated():
+
+        class Part(BaseModel):
+            label: str
+
+        class PartSeen(Track, AccountScope):
+            part: Part
+
+        class PartNamed(Track, AccountScope, name="Part Named"):
+            part: Part
+
+    assert PartSeen.__pydantic_complete__
+    assert PartNamed.__pydantic_complete__
+
+
 @dataclass
 class Raw:
     """Some other library's event: all that `client.track` asks for are the three attributes."""
