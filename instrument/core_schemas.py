@@ -6,14 +6,13 @@ from base64 import urlsafe_b64encode
 from math import isfinite
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import BaseModel
 from pydantic_core.core_schema import plain_serializer_function_ser_schema, str_schema
 
 from instrument.errors import DeclarationError
-from instrument.privacy.marks import mark_of_serialization, marks_of, marks_on
+from instrument.privacy.marks import mark_of_schema, mark_of_serialization
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from pydantic_core import CoreSchema
 
@@ -25,6 +24,10 @@ INT_RANGE = range(-(2**63), 2**64)
 
 # Where the schema of a field holds the schemas of its parts.
 _PARTS = ("schema", "items_schema", "values_schema", "keys_schema")
+# Where a schema holds schemas by names, which are those of a user.
+_NAMED = frozenset({"fields", "choices"})
+# What else is in a schema, and may look like one.
+_NO_SCHEMAS = frozenset({"metadata", "default"})
 LEAVES = frozenset(
     {
         *("str", "int", "bool", "float", "decimal", "datetime", "date", "time", "timedelta", "uuid", "url"),
@@ -75,47 +78,96 @@ def field_schema(schema: CoreSchema, name: str) -> CoreSchema | None:
     return None if fields is None else cast("CoreSchema", fields[name]["schema"])
 
 
-def holds_marks(schema: Any) -> bool:
-    """Whether personal data is marked anywhere in a schema."""
-    return any(_mark(each) is not None for each in _every(schema))
+def marks_in(schema: CoreSchema) -> frozenset[PII]:
+    """Return every mark of personal data in a schema."""
+    return frozenset(_marks(_every(schema)))
 
 
 def check_marks(schema: CoreSchema) -> None:
     """Check that the serialisation meets every mark.
 
+    The schema is asked, and not the fields of the models in it: a model that is not complete has fields that tell
+    nothing, while the schema of a message that holds it is.
+
     Raises:
         DeclarationError: a serializer of a model or a field stands before one.
     """
+    definitions = {each["ref"]: each for each in _every(schema) if "ref" in each}
     for each in _every(schema):
-        if each.get("type") == "model" and issubclass(each["cls"], BaseModel):
-            _check_marks_of_model(each["cls"], each)
+        if each.get("type") == "model":
+            _check_marks_of_model(each, definitions)
 
 
-def _check_marks_of_model(model: type[BaseModel], schema: Any) -> None:
-    if "serialization" in schema and marks_of(model):
+def _check_marks_of_model(schema: _Schema, definitions: Mapping[str, _Schema]) -> None:
+    model = schema["cls"].__name__
+    if next(_passed_over(schema, definitions), None) is not None:
         raise DeclarationError(
-            f"{model.__name__}: its model_serializer passes over the marks of personal data in it. Leave it out."
+            f"{model}: its model_serializer passes over the marks of personal data in it. Leave it out."
         )
-    fields = _model_fields(schema) or {}
-    for name, info in model.model_fields.items():
-        if name in fields and marks_on(info) and not holds_marks(fields[name]):
-            raise DeclarationError(
-                f"{model.__name__}.{name}: its field_serializer passes over the mark {marks_on(info)[0]!r}. Convert "
-                "the value by a validator instead."
-            )
+    for name, field in (_model_fields(schema) or {"root": schema["schema"]}).items():
+        for each in _every(field, of_models=False):
+            mark = next(_passed_over(each, definitions), None)
+            if mark is not None:
+                raise DeclarationError(
+                    f"{model}.{name}: its field_serializer passes over the mark {mark!r}. Convert the value by a "
+                    "validator instead."
+                )
 
 
-def _every(schema: Any) -> Iterator[_Schema]:
-    """Yield every schema in a schema."""
+def _passed_over(schema: _Schema, definitions: Mapping[str, _Schema]) -> Iterator[PII]:
+    """Yield the marks in a schema that its own serialisation does not meet."""
+    serialization: _Schema | None = schema.get("serialization")
+    if serialization is None or _is_left_to_the_value(serialization) or _mark(schema) is not None:
+        return
+    met = set(_marks(_reached(serialization, definitions)))
+    declared = _marks(_reached({**schema, "serialization": None}, definitions))
+    yield from (mark for mark in declared if mark not in met)
+
+
+def _is_left_to_the_value(serialization: _Schema) -> bool:
+    """Whether a value is serialised as what it is, like that of `Any`: what `SerializeAsAny` asks for."""
+    return bool((serialization.get("schema") or serialization)["type"] == "any")
+
+
+def _every(schema: Any, *, of_models: bool = True) -> Iterator[_Schema]:
+    """Yield every schema in a schema.
+
+    Args:
+        schema: where to look.
+        of_models: also what is in the models in it, and these themselves.
+    """
     if isinstance(schema, dict):
         node = cast("_Schema", schema)
+        if not of_models and node.get("type") == "model":
+            return
         yield node
         for key, part in node.items():
-            if key != "metadata":
-                yield from _every(part)
+            if key in _NAMED and isinstance(part, dict):
+                yield from _every(list(cast("_Schema", part).values()), of_models=of_models)
+            elif key not in _NO_SCHEMAS:
+                yield from _every(part, of_models=of_models)
     elif isinstance(schema, (list, tuple)):
         for part in cast("list[Any]", schema):
-            yield from _every(part)
+            yield from _every(part, of_models=of_models)
+
+
+def _reached(schema: _Schema, definitions: Mapping[str, _Schema]) -> Iterator[_Schema]:
+    """Yield every schema in a schema, and in those that it refers to."""
+    waiting, seen = [schema], set[str]()
+    while waiting:
+        for each in _every(waiting.pop()):
+            yield each
+            ref: str = each.get("schema_ref", "")
+            if ref in definitions and ref not in seen:
+                seen.add(ref)
+                waiting.append(definitions[ref])
+
+
+def _marks(schemas: Iterable[_Schema]) -> Iterator[PII]:
+    for each in schemas:
+        mark = mark_of_schema(each)
+        if mark is not None:
+            yield mark
 
 
 def _mark(schema: _Schema) -> PII | None:
@@ -206,7 +258,9 @@ def _has_factory_of_data(schema: Any) -> bool:
 
 
 def _has_serializer(schema: Any) -> bool:
-    return schema.get("serialization", _BASE64) != _BASE64 or any(map(_has_serializer, _parts(schema)))
+    serialization = schema.get("serialization", _BASE64)
+    own = serialization != _BASE64 and not _is_left_to_the_value(serialization)
+    return own or any(map(_has_serializer, _parts(schema)))
 
 
 def _model_fields(schema: Any) -> dict[str, Any] | None:
@@ -248,8 +302,10 @@ def _choice(choice: _Schema | tuple[_Schema, str]) -> _Schema:
 
 def _strict(model: type, schema: Any) -> Any:
     if _mark(schema) is not None:
-        plain = _strict(model, schema["serialization"]["schema"])
-        return {**plain, "serialization": {**schema["serialization"], "schema": plain}}
+        serialization = schema["serialization"]
+        plain = _strict(model, {key: part for key, part in schema.items() if key != "serialization"})
+        inner = _strict(model, serialization["schema"])
+        return {**plain, "serialization": {**serialization, "schema": inner}}
     kind = schema["type"]
     if kind == "str":
         return {**schema, "strict": True}

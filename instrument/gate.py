@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
+from instrument.core_schemas import marks_in
 from instrument.delivery.envelope import (
     Variants,
     compile_encoder,
@@ -19,7 +20,6 @@ from instrument.delivery.envelope import (
 from instrument.errors import Reason, Refusal, Withheld
 from instrument.messages import Conditions, Message
 from instrument.privacy.consent import Consent, consent_in
-from instrument.privacy.marks import marks_of
 from instrument.privacy.redaction import Redaction, strictest
 from instrument.rates import Bucket
 from instrument.sampling import is_sampled
@@ -121,7 +121,9 @@ class Gate:
         encoders = [compile_encoder(model, each) for each in self._redactions]
         if len(encoders) == 1:
             return encoders[0]
-        return _several(compile_encoder(model, strictest(self._redactions, marks_of(model).values())), encoders)
+        return _several(
+            compile_encoder(model, strictest(self._redactions, marks_in(model.__pydantic_core_schema__))), encoders
+        )
 
     def _admit_undeclared(self, message: SegmentTrack, context: Context) -> tuple[Any, Context]:
         event: object = message.event

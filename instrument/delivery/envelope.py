@@ -27,13 +27,13 @@ from instrument.core_schemas import (
     field_schema,
     fields_alone,
     has_own_output,
-    holds_marks,
+    marks_in,
     may_warn,
     open_fields,
     without,
 )
 from instrument.delivery.numbers import UnknownError, finite_check
-from instrument.errors import Reason, Refusal
+from instrument.errors import DeclarationError, Reason, Refusal
 from instrument.messages import Message, declaration_of
 from instrument.privacy.marks import mark_of
 from instrument.privacy.redaction import DROPPED, HIDDEN_MARK, REFUSING, UNCONFIGURED, is_dropped, pruned
@@ -189,8 +189,8 @@ def plain_codec(model: type[Message]) -> PlainCodec | None:
 
 
 @cache
-def holds_personal_data(model: type[Message]) -> bool:
-    """Whether anything in a message class is marked as personal data.
+def holds_personal_data(model: type[BaseModel]) -> bool:
+    """Whether anything in a message class, or in a model, is marked as personal data.
 
     Raises:
         DeclarationError: a mark is hidden by a serializer.
@@ -198,7 +198,7 @@ def holds_personal_data(model: type[Message]) -> bool:
     model.model_rebuild()
     schema = model.__pydantic_core_schema__
     check_marks(schema)
-    return holds_marks(schema)
+    return bool(marks_in(schema))
 
 
 def compile_encoder(model: type[Message], redaction: Redaction) -> Encode:
@@ -483,10 +483,19 @@ def _parts(value: Any, field: str, redactor: Redactor) -> Iterable[object]:
     if isinstance(value, (list, tuple, set, frozenset)):
         return several
     if isinstance(value, BaseModel):
+        _check_class(type(value), field)
         return (_said(lambda: value.model_dump(warnings=False, context=redactor), field),)
     if is_dataclass(value) and not isinstance(value, type):
         return [getattr(value, each.name) for each in dataclass_fields(value)]
     return ()
+
+
+def _check_class(model: type[BaseModel], field: str) -> None:
+    """Check that a model which no annotation names writes no marked value by a serializer of its own."""
+    try:
+        holds_personal_data(model)
+    except DeclarationError as error:
+        raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: {error}") from None
 
 
 def _id_text(name: str, value: object) -> str:

@@ -77,20 +77,28 @@ class PII:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler, /) -> CoreSchema:
         """Let the serialisation ask what becomes of the value, wherever in a message it stands."""
-        schema = handler(source)
+        schema = cast("dict[str, Any]", handler(source))
 
         def serialize(value: Any, plainly: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
             redactor: object = info.context
             return redactor.redacted(self, value, plainly) if isinstance(redactor, Redactor) else plainly(value)
 
         setattr(serialize, _MARK, self)
-        serialization = wrap_serializer_function_ser_schema(serialize, info_arg=True, schema=schema)
-        return cast("CoreSchema", {**schema, "serialization": serialization})
+        serialization = wrap_serializer_function_ser_schema(serialize, info_arg=True, schema=cast("CoreSchema", schema))
+        # What is put in place of the serialisation later does not take away this.
+        metadata = {**schema.get("metadata", {}), _MARK: self}
+        return cast("CoreSchema", {**schema, "serialization": serialization, "metadata": metadata})
 
 
 def mark_of_serialization(serialization: Mapping[str, Any]) -> PII | None:
     """Return the mark whose serialisation that of a core schema is."""
     return getattr(serialization.get("function"), _MARK, None)
+
+
+def mark_of_schema(schema: Mapping[str, Any]) -> PII | None:
+    """Return the mark that a core schema was declared with, whatever serialises its values now."""
+    metadata: Mapping[str, PII] = schema.get("metadata", {})
+    return metadata.get(_MARK)
 
 
 def mark_of(field: FieldInfo) -> PII | None:
@@ -109,6 +117,8 @@ def mark_of(field: FieldInfo) -> PII | None:
 def marks_of(model: type[BaseModel]) -> Mapping[tuple[str, ...], PII]:
     """Return the marks in a model and in the models, lists and mappings inside of it, by the names that lead there.
 
+    Those of a model whose annotations cannot be resolved yet are not among them.
+
     >>> from typing import Annotated
     >>> class Person(BaseModel):
     ...     email: Annotated[str, PII("email")]
@@ -119,12 +129,6 @@ def marks_of(model: type[BaseModel]) -> Mapping[tuple[str, ...], PII]:
     {('members', 'email'): PII(category='email', policy='drop')}
     """
     return dict(_marks(model, ()))
-
-
-def marks_on(field: FieldInfo) -> list[PII]:
-    """Return the marks of a field and of the items in it, though not those of the models in it."""
-    own = mark_of(field)
-    return ([] if own is None else [own]) + [each for _, each in _marks_within(field.annotation, None)]
 
 
 def shown(model: type[BaseModel], fields: Iterable[tuple[str | None, Any]]) -> Iterator[tuple[str | None, Any]]:
@@ -146,6 +150,8 @@ class _Categories:
 def _marks(model: type[BaseModel], around: tuple[type[BaseModel], ...]) -> Iterator[tuple[tuple[str, ...], PII]]:
     if model in around:  # a model that holds itself
         return
+    if not model.__pydantic_fields_complete__:  # what is not resolved yet shows no marks
+        model.model_rebuild(raise_errors=False)
     for name, field in model.model_fields.items():
         mark = mark_of(field)
         if mark is not None:
@@ -157,10 +163,9 @@ def _marks(model: type[BaseModel], around: tuple[type[BaseModel], ...]) -> Itera
             yield (name, *path), inner
 
 
-def _marks_within(annotation: Any, around: tuple[type[BaseModel], ...] | None) -> Iterator[tuple[tuple[str, ...], PII]]:
+def _marks_within(annotation: Any, around: tuple[type[BaseModel], ...]) -> Iterator[tuple[tuple[str, ...], PII]]:
     if isclass(annotation) and issubclass(annotation, BaseModel):
-        if around is not None:
-            yield from _marks(annotation, around)
+        yield from _marks(annotation, around)
         return
     if isinstance(annotation, TypeAliasType):
         annotation = annotation.__value__

@@ -6,12 +6,22 @@ import hashlib
 import hmac
 import json
 import logging
+import re
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
-from pydantic import BaseModel, Field, ValidationError, computed_field, field_serializer, model_serializer
+from pydantic import (
+    BaseModel,
+    Field,
+    PlainSerializer,
+    SerializeAsAny,
+    ValidationError,
+    computed_field,
+    field_serializer,
+    model_serializer,
+)
 from typer.testing import CliRunner
 
 from instrument import PII, Client, DeclarationError, Identify, MemoryDestination, Scope, Track, tracks
@@ -319,6 +329,149 @@ def test_a_serializer_that_would_pass_over_a_mark_is_refused_where_a_handler_is_
         Client(enabled=False, strict=True).identify(Signed(user_id=7, email="a@b.c"))
     with pytest.raises(DeclarationError, match=r"Whole: its model_serializer passes over the marks"):
         tracks(Told)(lambda whole: None)
+
+
+class RedactedOutside(BaseModel):
+    """Not complete where the message that holds it is declared."""
+
+    email: Annotated[RedactedLater, PII("email")]
+
+    @model_serializer
+    def _all(self) -> dict[str, str]:
+        return {"email": self.email}
+
+
+class RedactedOutsideField(BaseModel):
+    email: Annotated[RedactedLater, PII("email")]
+
+    @field_serializer("email")
+    def _upper(self, value: str) -> str:
+        return value.upper()
+
+
+RedactedLater = str
+
+
+class RedactedEarlyModel(Track, RedactedUser):
+    person: RedactedOutside
+
+
+class RedactedEarlyField(Track, RedactedUser):
+    person: RedactedOutsideField
+
+
+class RedactedSerializedList(Track, RedactedUser):
+    emails: list[Annotated[str, PII("email")]]
+
+    @field_serializer("emails")
+    def _all(self, values: list[str]) -> list[str]:
+        return values
+
+
+class RedactedSerializedModel(Track, RedactedUser):
+    person: RedactedPerson
+    other: RedactedPerson
+
+    @field_serializer("person")
+    def _email(self, person: RedactedPerson) -> str:
+        return person.email
+
+
+class RedactedSerializedPlainly(Track, RedactedUser):
+    person: Annotated[RedactedPerson, PlainSerializer(lambda person: person.email)]
+
+
+@pytest.mark.parametrize(
+    ("message", "hidden"),
+    [
+        (RedactedEarlyModel, "RedactedOutside: its model_serializer passes over the marks of personal data in it."),
+        (RedactedEarlyField, "RedactedOutsideField.email: its field_serializer passes over the mark"),
+        (RedactedSerializedList, "RedactedSerializedList.emails: its field_serializer passes over the mark"),
+        (RedactedSerializedModel, "RedactedSerializedModel.person: its field_serializer passes over the mark"),
+        (RedactedSerializedPlainly, "RedactedSerializedPlainly.person: its field_serializer passes over the mark"),
+    ],
+)
+def test_a_serializer_above_a_mark_is_refused_wherever_the_mark_is(message: type[Track], hidden: str) -> None:
+    with pytest.raises(DeclarationError, match=re.escape(hidden)):
+        tracks(message)(lambda **_: None)
+
+
+def test_a_serializer_whose_result_is_marked_itself_is_none_above_a_mark(make: Any, memory: MemoryDestination) -> None:
+    with registry.isolated():
+
+        class Domain(Track, RedactedUser):
+            email: Annotated[str, PII("email", policy="mask")]
+
+            @field_serializer("email")
+            def _domain(self, value: str) -> Annotated[str, PII("email", policy="mask")]:
+                return value.partition("@")[2]
+
+    assert sent(make(), memory, Domain(user_id=7, email="ada@example.com"))["properties"] == {"email": "***"}
+
+
+class RedactedByItself(RedactedPerson):
+    @model_serializer
+    def _all(self) -> dict[str, Any]:
+        return {"email": self.email}
+
+
+class RedactedAsAny(Track, RedactedUser):
+    person: SerializeAsAny[RedactedPerson]
+
+
+class RedactedUnmarked(BaseModel):
+    pass
+
+
+class RedactedUnmarkedAsAny(Track, RedactedUser):
+    person: SerializeAsAny[RedactedUnmarked]
+
+
+def test_a_value_that_is_serialized_as_what_it_is_keeps_its_marks(make: Any, memory: MemoryDestination) -> None:
+    class Person(RedactedUnmarked):
+        email: Annotated[str, PII("email")]
+
+    client, person = make(), RedactedPerson(email="ada@example.com", age=36)
+    by_itself = RedactedByItself(email="ada@example.com", age=36)
+
+    assert sent(client, memory, RedactedAsAny(user_id=7, person=person))["properties"] == {"person": {"age": 36}}
+    passed_over = "RedactedByItself: its model_serializer passes over the marks of personal data in it. Leave it out."
+    hidden = (
+        "it holds a mark of personal data in a field that is not annotated with it; name the model in the annotation"
+    )
+    assert [
+        str(client.track(message).error)
+        for message in (
+            RedactedAsAny(user_id=7, person=by_itself),
+            Unexpected(user_id=7, anything=by_itself),
+            RedactedUnmarkedAsAny(user_id=7, person=Person(email="ada@example.com")),
+        )
+    ] == [f"field 'person': {passed_over}", f"field 'anything': {passed_over}", f"field 'person': {hidden}"]
+
+
+def test_a_mark_holds_whatever_the_name_of_its_field(make: Any, memory: MemoryDestination) -> None:
+    with registry.isolated():
+
+        class Named(Track, RedactedUser):
+            metadata: Annotated[str, PII("email")]
+            default: Annotated[str, PII("email")]
+            serialization: Annotated[str, PII("email")]
+            ref: str
+            type: str
+
+    message = Named(user_id=7, metadata="a@b.c", default="a@b.c", serialization="a@b.c", ref="A", type="model")
+
+    assert sent(make(), memory, message)["properties"] == {"ref": "A", "type": "model"}
+
+
+def test_a_constraint_beside_a_mark_holds() -> None:
+    with registry.isolated():
+
+        class Limited(Track, RedactedUser):
+            email: Annotated[str, PII("email"), Field(max_length=5)]
+
+    with pytest.raises(ValidationError, match="at most 5 characters"):
+        Limited(user_id=7, email="ada@example.com")
 
 
 def test_a_handler_emits_what_the_policy_leaves(make: Any, memory: MemoryDestination) -> None:
