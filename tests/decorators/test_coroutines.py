@@ -139,8 +139,10 @@ async def test_cancelling_the_task_emits_the_failure_and_the_cancellation_goes_o
     task = asyncio.create_task(wait(7, 3))
     await going.wait()
     task.cancel("enough")
-    with pytest.raises(asyncio.CancelledError, match=r"^enough$"):
+    with pytest.raises(asyncio.CancelledError) as raised:
         await task
+    # Python 3.10 raises another one from a task, with the one that went through the handler as its context.
+    assert "enough" in {str(each) for each in (raised.value, raised.value.__context__)}
     assert task.cancelled()
     assert tracked.events == [BEGUN, CoroutineFailed(user_id=7, size=3, outcome="cancelled")]
 
