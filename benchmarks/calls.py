@@ -3,96 +3,29 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from math import inf
 from time import perf_counter_ns, thread_time_ns
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import wrapt
 from segment.analytics.client import Client as SegmentClient
 
-from benchmarks.contents import CONTENTS, PROVISIONING, USER_ID
+from benchmarks import tracked
+from benchmarks.contents import CONTENTS, PROVISIONING
+from benchmarks.idle import IdleDestination, IdleQueue, IdleTransport
 from benchmarks.measuring import interleaved, seconds_a_call
 from benchmarks.table import Bar, Result
+from benchmarks.tracked import USER_ID
 from instrument import Client, request_scope
-from instrument.delivery.destination import Limits
-from instrument.delivery.intake import Intake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
-    from benchmarks.contents import Content, Handler
+    from benchmarks.contents import Content
     from benchmarks.measuring import Samples
-    from instrument import Envelope, Message, SegmentTrack
-    from instrument.delivery.intake import Receiver
+    from benchmarks.tracked import Handler
 
 MICRO = 1e6
-
-
-@dataclass(slots=True)
-class IdleTransport:
-    """Takes everything and does nothing with it: the least that a transport can cost."""
-
-    accepted: int = 0
-    queued: int = 0
-    lag: float = 0.0
-
-    def put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:
-        """Take an envelope, and what it was made of."""
-
-    def take(self, envelope: Envelope) -> None:
-        """Take an envelope."""
-
-    def flush(self, timeout: float) -> bool:  # noqa: ARG002
-        """Do nothing."""
-        return True
-
-    def close(self, timeout: float) -> bool:  # noqa: ARG002
-        """Do nothing."""
-        return True
-
-
-class IdleQueue(IdleTransport):
-    """Queues as the client does in production, with nobody who consumes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.clear()
-
-    def clear(self) -> None:
-        """Begin with an empty queue."""
-        # Never started, so that it has no thread; and so never asks who receives.
-        self._intake = Intake(None, cast("Receiver", None), each=False, max_bytes=4 << 30, late=inf)
-
-    def put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:  # noqa: ARG002
-        """Queue an envelope."""
-        self._intake.put(envelope)
-
-    def take(self, envelope: Envelope) -> None:
-        """Queue an envelope."""
-        self._intake.put(envelope)
-
-
-@dataclass(slots=True)
-class IdleDestination:
-    """Takes its first batch and never comes back: whatever follows waits in the spool."""
-
-    name: str = "idle"
-    limits: Limits = field(default_factory=Limits)
-    remote: bool = False
-    released: threading.Event = field(default_factory=threading.Event)
-
-    def send(self, batch: Sequence[Envelope]) -> None:  # noqa: ARG002
-        """Wait."""
-        self.released.wait()
-
-    def forget_connections(self) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 @contextmanager
@@ -120,7 +53,7 @@ def added_cost(content: Content, calls: int, repetitions: int) -> list[Result]:
         theirs = stack.enter_context(idle_segment_client())
         ours = stack.enter_context(idle_client())
         stack.enter_context(request_scope(user_id=USER_ID))
-        tracking = content.tracking(theirs.track)
+        tracking = content.tracked.tracking(theirs.track)
         decorated = content.decorated(ours)
         queue = IdleQueue()
         queueing = content.decorated(Client(transport=queue))
@@ -135,7 +68,7 @@ def added_cost(content: Content, calls: int, repetitions: int) -> list[Result]:
             return queueing
 
         sides = {
-            "bare": lambda: content.bare,
+            "bare": lambda: content.tracked.bare,
             "theirs": emptied,
             "queueing": cleared,
             "ours": lambda: decorated,
@@ -148,7 +81,7 @@ def added_cost(content: Content, calls: int, repetitions: int) -> list[Result]:
         return Result(what, "µs", samples.above("theirs", "bare") * MICRO, samples.above(side, "bare") * MICRO, bar)
 
     return [
-        result(content.name, cpu, "queueing", Bar(0.25)),
+        result(content.tracked.name, cpu, "queueing", Bar(0.25)),
         result("  with another thread that commits", cpu, "ours"),
         result("  with an idle transport", cpu, "at least"),
         result("  by the clock on the wall", wall, "ours"),
@@ -167,7 +100,7 @@ def _passing_through(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...],
 def disabled_cost(calls: int, repetitions: int) -> Result:
     """Compare a handler whose client is switched off with one that is wrapped by wrapt, and nothing else."""
     decorated = PROVISIONING.decorated(Client(enabled=False))
-    wrapped = wrapt.FunctionWrapper(PROVISIONING.bare, _passing_through)
+    wrapped = wrapt.FunctionWrapper(tracked.PROVISIONING.bare, _passing_through)
     samples = interleaved(
         {
             "wrapped": lambda: seconds_a_call(wrapped, calls, perf_counter_ns),

@@ -8,7 +8,8 @@ import sys
 import tempfile
 from time import perf_counter_ns, thread_time_ns
 
-from benchmarks.contents import PROVISIONING, USER_ID
+from benchmarks.contents import PROVISIONING
+from benchmarks.tracked import USER_ID
 from instrument import Client, request_scope
 
 _WINDOW = 1_000

@@ -1,4 +1,4 @@
-"""One client under load, in a process of its own: `python -m benchmarks.load '{"client": "ours", …}'`.
+"""One client under load, in a process of its own: `python -m benchmarks.load '{"side": "instrument", …}'`.
 
 It prints what it measured as a line of JSON. What the imports and the making of the client take is measured before
 the first call, and taken off.
@@ -7,22 +7,24 @@ the first call, and taken off.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import tempfile
-from collections.abc import Callable
+from array import array
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter, sleep, thread_time
 from typing import TYPE_CHECKING
 
 from benchmarks.measuring import quantile
+from benchmarks.sides import SIDES
+from benchmarks.sides.driver import Setting
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterable
 
-Flush = Callable[[], object]
-Emit = Callable[[int], object]
+    from instrument.delivery.pipeline import Durability
 
 MILLI, MICRO = 1e3, 1e6
 
@@ -32,19 +34,21 @@ class Load:
     """What a process does.
 
     Attributes:
-        client: `ours`, `segment` or `snowplow`.
+        side: the client, by its name in `benchmarks.sides`.
         url: where the collector is.
         messages: how many, each by one call.
         rate: calls a second; `None` for one after the other.
+        defaults: whether its queue has its default bound, instead of one that holds all messages.
         durability: of our client.
         commit_age: whether the age of every message at its commit is measured.
     """
 
-    client: str
+    side: str
     url: str
     messages: int
     rate: float | None = None
-    durability: str = "batched"
+    defaults: bool = False
+    durability: Durability = "batched"
     commit_age: bool = False
 
 
@@ -54,19 +58,19 @@ class Measured:
 
     Attributes:
         caller: microseconds of one call, on average.
+        thread: microseconds of processor time of the calling thread for one call, on average.
         per_second: messages that were delivered, from the first call until the last was known to be there.
         cpu: microseconds of processor time for a delivered message, of the whole process.
         peak: the most memory above what the imported client takes, in MiB.
-        accepted: how many calls were answered with yes.
         block: milliseconds that calls took: p50, p99, maximum.
         age: milliseconds from a call's return to the commit of its message: p50, p99, maximum.
     """
 
     caller: float
+    thread: float
     per_second: float
     cpu: float
     peak: float
-    accepted: int
     block: tuple[float, float, float]
     age: tuple[float, float, float] | None = None
 
@@ -75,36 +79,38 @@ def main() -> None:
     """Run one load."""
     load = Load(**json.loads(sys.argv[1]))
     with tempfile.TemporaryDirectory() as directory:
-        print(json.dumps(asdict(run(load, Path(directory)))))
+        print(json.dumps(asdict(run(load, Path(directory)))), flush=True)
+    os._exit(0)  # what clients do at an exit is not measured, and may take seconds
 
 
 def run(load: Load, directory: Path) -> Measured:
     """Make the client, put the load on it, and measure."""
-    emit, flush, scope = _CLIENTS[load.client](load, directory)
+    setting = Setting(load.url, directory, load.messages, load.defaults, load.durability)
+    client = SIDES[load.side].driver().sending(setting)
+    emit = client.handlers[0]
     ages = _Ages() if load.commit_age else None
-    durations = [0.0] * load.messages
-    accepted = 0
-    with scope:
+    durations = array("d", bytes(8 * load.messages))
+    with client.scope:
         cpu, memory = _cpu(), _peak_memory()
-        begin = perf_counter()
+        begin, thread = perf_counter(), thread_time()
         for number in range(load.messages):
             if load.rate is not None:
                 _wait_until(begin + number / load.rate)
             start = perf_counter()
-            accepted += emit(number) is not False
+            emit(number)
             durations[number] = perf_counter() - start
             if ages is not None:
                 ages.returned.append(perf_counter())
-        called = sum(durations)
-        flush()
+        called, thread = sum(durations), thread_time() - thread
+        client.flush()
         took = perf_counter() - begin
         cpu, memory = _cpu() - cpu, _peak_memory() - memory
     return Measured(
         caller=called / load.messages * MICRO,
+        thread=thread / load.messages * MICRO,
         per_second=load.messages / took,
         cpu=cpu / load.messages * MICRO,
         peak=memory / (1 << 20),
-        accepted=accepted,
         block=_summary(durations),
         age=None if ages is None else _summary(ages.ages()),
     )
@@ -134,69 +140,6 @@ class _Ages:
         return ages
 
 
-def _ours(load: Load, directory: Path) -> tuple[Emit, Flush, AbstractContextManager[object]]:
-    from benchmarks.contents import PROVISIONING, USER_ID  # noqa: PLC0415 - each process imports one client alone
-    from instrument import Client, request_scope  # noqa: PLC0415
-    from instrument.delivery import pipeline as _pipeline  # noqa: F401, PLC0415 - a part of the imported client
-    from instrument.delivery.destinations import segment as _  # noqa: F401, PLC0415 - another one
-
-    client = Client(
-        write_key="benchmark",
-        host=load.url,
-        spool_dir=directory,
-        durability=load.durability,  # type: ignore[arg-type]
-    )
-    handler = PROVISIONING.decorated(client)
-    return handler, lambda: client.flush(600), request_scope(user_id=USER_ID)
-
-
-def _segment(load: Load, _: Path) -> tuple[Emit, Flush, AbstractContextManager[object]]:
-    from contextlib import nullcontext  # noqa: PLC0415
-
-    from segment.analytics.client import Client  # noqa: PLC0415
-
-    client = Client("benchmark", host=load.url, max_queue_size=load.messages)
-
-    def provision(number: int) -> bool:
-        properties = {"proj_id": 3, "cluster_id": 42, "cluster_type": "eks", "infra_id": number}
-        return client.track(user_id=7, event="Cluster Provisioning Success", properties=properties)[0]
-
-    return provision, client.flush, nullcontext()
-
-
-def _snowplow(load: Load, _: Path) -> tuple[Emit, Flush, AbstractContextManager[object]]:
-    import logging  # noqa: PLC0415
-    from contextlib import nullcontext  # noqa: PLC0415
-
-    from snowplow_tracker.emitters import AsyncEmitter  # noqa: PLC0415
-    from snowplow_tracker.events.self_describing import SelfDescribing  # noqa: PLC0415
-    from snowplow_tracker.self_describing_json import SelfDescribingJson  # noqa: PLC0415
-    from snowplow_tracker.subject import Subject  # noqa: PLC0415
-    from snowplow_tracker.tracker import Tracker  # noqa: PLC0415
-
-    logging.getLogger("snowplow_tracker.emitters").setLevel(logging.ERROR)
-    address = load.url.removeprefix("http://")
-    emitter = AsyncEmitter(address, protocol="http", batch_size=100, buffer_capacity=load.messages)
-    tracker = Tracker("benchmark", emitters=emitter, subject=Subject().set_user_id("7"), app_id="benchmark")
-
-    def provision(number: int) -> None:
-        properties = {"proj_id": 3, "cluster_id": 42, "cluster_type": "eks", "infra_id": number}
-        event = SelfDescribingJson("iglu:com.example/cluster_provisioning_success/jsonschema/1-0-0", properties)
-        tracker.track(SelfDescribing(event))
-
-    def flush() -> None:
-        emitter.sync_flush()
-
-    return provision, flush, nullcontext()
-
-
-_CLIENTS: dict[str, Callable[[Load, Path], tuple[Emit, Flush, AbstractContextManager[object]]]] = {
-    "ours": _ours,
-    "segment": _segment,
-    "snowplow": _snowplow,
-}
-
-
 def _wait_until(when: float) -> None:
     rest = when - perf_counter()
     if rest > 0:
@@ -219,7 +162,7 @@ def _peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << (0 if sys.platform == "darwin" else 10)
 
 
-def _summary(seconds: list[float]) -> tuple[float, float, float]:
+def _summary(seconds: Iterable[float]) -> tuple[float, float, float]:
     ordered = sorted(seconds)
     return quantile(ordered, 0.5) * MILLI, quantile(ordered, 0.99) * MILLI, ordered[-1] * MILLI
 

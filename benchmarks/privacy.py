@@ -5,7 +5,8 @@ from __future__ import annotations
 from time import thread_time_ns
 from typing import TYPE_CHECKING, Annotated
 
-from benchmarks.calls import MICRO, IdleTransport
+from benchmarks.calls import MICRO
+from benchmarks.idle import IdleTransport
 from benchmarks.measuring import interleaved, seconds_a_call
 from instrument import PII, Client, Scope, Track, request_scope, tracks
 

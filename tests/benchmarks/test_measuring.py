@@ -6,14 +6,19 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks.collecting import CollectorProcess, environment
 from benchmarks.load import Load
 from benchmarks.measuring import Samples, interleaved, quantile
-from benchmarks.sink import counted, sink
+from benchmarks.sides import OURS, SIDES
+from benchmarks.sink import counted, forget, sink
 from benchmarks.table import Bar, Result, aligned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_sides_are_measured_in_turn_and_in_the_opposite_order_every_other_time() -> None:
@@ -70,20 +75,40 @@ def test_a_result_is_a_line_of_the_table() -> None:
 
 
 @pytest.mark.instrument_delivery
-@pytest.mark.parametrize("client", ["ours", "segment"])
-def test_a_load_is_delivered_whole(client: str) -> None:
+@pytest.mark.parametrize("side", ["instrument", "segment"])
+def test_a_load_is_delivered_whole(side: str) -> None:
     with CollectorProcess() as collector:
-        measured = loaded(Load(client, collector.url, 300))
-        assert measured["accepted"] == 300
+        loaded(Load(side, collector.url, 300))
         assert collector.stats()["unique"] == 300
 
 
 @pytest.mark.instrument_delivery
-def test_a_load_of_the_peer_is_delivered_whole() -> None:
-    pytest.importorskip("snowplow_tracker")
+@pytest.mark.parametrize("side", SIDES)
+def test_the_load_of_every_peer_is_delivered_whole(side: str, counter: str) -> None:
+    loaded(Load(side, counter, 300))
+    assert counted(counter) == 300
+    forget(counter)
+    assert counted(counter) == 0
+
+
+@pytest.fixture
+def counter() -> Iterator[str]:
     with sink() as url:
-        loaded(Load("snowplow", url, 300))
-        assert counted(url) == 300
+        yield url
+
+
+def test_an_import_is_that_of_one_client_alone() -> None:
+    program = f"""
+import sys
+from benchmarks.sides import SIDES
+SIDES[sys.argv[1]].driver()
+print(*sorted(sys.modules.keys() & {{*{[side.package for side in SIDES.values()]!r}}}))
+"""
+    for side in SIDES.values():
+        command = [sys.executable, "-c", program, side.name]
+        done = subprocess.run(command, env=environment(), check=True, capture_output=True, text=True)
+        expected = {side.package} if side.name != OURS else {OURS, SIDES["segment"].package}
+        assert set(done.stdout.split()) == expected
 
 
 def loaded(load: Load) -> dict[str, object]:
