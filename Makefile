@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test lint types layers pytest demo plan bench faults clean
+.PHONY: test lint types layers pytest demo plan bench faults nox clean
 
 test: lint types layers pytest
 
@@ -32,6 +32,9 @@ plan: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks
 
+nox: $(VENV)/.installed
+	$(BIN)/nox
+
 faults: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.faults
 
@@ -42,4 +45,4 @@ $(VENV)/.installed: pyproject.toml tools/make_venv.sh
 	touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .nox dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

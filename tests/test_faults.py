@@ -110,6 +110,7 @@ FINITE = "field 'value': a number is not finite, which JSON cannot say"
 BYTES = "field 'value': bytes have no JSON form; decode or base64-encode them"
 KEY = "field 'value': a mapping has a key that is no text"
 DEEP = "field 'value': circular, or nested more than 200 deep"
+CHAIN = "field 'value': it is circular, or nested too deep"
 SURROGATE = "Faulty Held: a text has a lone surrogate, which UTF-8 cannot say"
 LONG = "an integer is beyond 64 bits, and would lose digits; send it as text"
 MANY = "field 'value': it holds more values than fit into 32,768 bytes, the limit"
@@ -160,7 +161,7 @@ BAD_VALUES: dict[str, tuple[Callable[[], Any], Reason, str]] = {
     "a model in itself": (_circular_model, UNSAYABLE, DEEP),
     "lists nested 2,000 deep": (lambda: _nested(2_000, lambda inner: [inner]), UNSAYABLE, DEEP),
     "dicts nested 2,000 deep": (lambda: _nested(2_000, lambda inner: {"in": inner}), UNSAYABLE, DEEP),
-    "models nested 2,000 deep": (lambda: _chained(2_000), UNSAYABLE, "field 'value': it is nested too deep"),
+    "models nested 2,000 deep": (lambda: _chained(2_000), UNSAYABLE, CHAIN),
     "parts that unfold to a billion": (lambda: _shared(30), Reason.TOO_LARGE, MANY),
     "a list of 100,000": (lambda: [CANARY] * 100_000, Reason.TOO_LARGE, MANY),
     "a text of 40 KB": (

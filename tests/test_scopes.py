@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.errors import PydanticUserError
 
 from instrument import DeclarationError, Scope, Track, __version__, request_scope
 from instrument.declared import Declared
@@ -155,7 +156,6 @@ def test_the_fields_of_every_scope_are_what_a_request_scope_may_hold(tracked: Re
         ("validate", "pydantic has it for itself"),
         ("construct", "pydantic has it for itself"),
         ("model_dump", "pydantic has it for itself"),
-        ("model_config", "pydantic has it for itself"),
         ("model_fields", "pydantic has it for itself"),
         ("from_call", "every scope and message has it"),
     ],
@@ -168,6 +168,12 @@ def test_a_field_cannot_have_a_name_that_is_needed_otherwise(name: str, owner: s
         f"{at}: ReservedNameScope.{name}: a field cannot have this name, since {owner}. "
         f'Write `{name}_: … = Field(serialization_alias="{name}")`: the message then still has the key {name!r}.'
     )
+
+
+def test_a_field_cannot_have_the_name_of_the_configuration() -> None:
+    # Older versions of pydantic refuse it themselves.
+    with pytest.raises((DeclarationError, PydanticUserError), match="model_config"):
+        type("ConfigurationScope", (Scope,), {"__annotations__": {"model_config": int}, "__module__": __name__})
 
 
 def test_the_proposed_alias_is_a_way_out(tracked: Recorder) -> None:

@@ -557,7 +557,6 @@ def _why(error: Exception) -> str:
 _WHY = {
     HIDDEN_MARK: f"it holds {HIDDEN_MARK}; name the model in the annotation",
     "surrogates": "a text has a lone surrogate, which UTF-8 cannot say",
-    "Circular": "it is circular",
-    "depth": "it is nested too deep",
-    "recursion": "it is nested too deep",
+    # Which of the two, versions of pydantic do not tell alike.
+    **dict.fromkeys(("Circular", "depth", "recursion"), "it is circular, or nested too deep"),
 }

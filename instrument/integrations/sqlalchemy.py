@@ -5,13 +5,13 @@ With an outbox, they are rows of the same transaction.
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from inspect import isclass
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary, ref
 
 from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from instrument.delivery.outbox import outbox_table, store
@@ -21,23 +21,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection, Table
+    from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker
     from sqlalchemy.orm import ORMExecuteState, SessionTransaction
 
     from instrument.client import Client
     from instrument.delivery.envelope import Envelope
 
-__all__ = ["follow_transactions", "outbox_table"]
+    Sessions = (
+        sessionmaker[Any]
+        | scoped_session[Any]
+        | async_sessionmaker[Any]
+        | async_scoped_session[Any]
+        | type[Session]
+        | Session
+        | AsyncSession
+    )
+    """What makes sessions, or is one."""
 
-Sessions = (
-    sessionmaker[Any]
-    | scoped_session[Any]
-    | async_sessionmaker[Any]
-    | async_scoped_session[Any]
-    | type[Session]
-    | Session
-    | AsyncSession
-)
-"""What makes sessions, or is one."""
+__all__ = ["follow_transactions", "outbox_table"]
 
 _UNIT: Final = "instrument.transaction"
 """The key under which a session keeps its transaction, in its `info`."""
@@ -45,6 +46,8 @@ _WRITES: Final = "instrument.writes"
 """The key under which it is noted that the statement which begins a transaction may write."""
 _IN_ERROR: Final = 3
 """The state of a transaction of PostgreSQL in which a statement has failed, as psycopg and psycopg2 number it."""
+_ASYNCIO: Final = "sqlalchemy.ext.asyncio"
+"""The module of asynchronous sessions, which needs greenlet: whoever has such a session has imported it."""
 _followed: WeakKeyDictionary[Any, _Follower] = WeakKeyDictionary()
 
 
@@ -258,12 +261,17 @@ def _only_reads(state: ORMExecuteState) -> bool:
 def _target(sessions: object) -> Any:
     """Return what SQLAlchemy takes listeners for."""
     given: Any = sessions  # what `isinstance` tells of a generic class is unknown in part
-    if isinstance(sessions, AsyncSession):
-        return given.sync_session
-    if isinstance(sessions, (scoped_session, async_scoped_session)):
+    if _ASYNCIO in sys.modules:
+        from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker  # noqa: PLC0415
+
+        if isinstance(sessions, AsyncSession):
+            return given.sync_session
+        if isinstance(sessions, async_scoped_session):
+            return _target(given.session_factory)
+        if isinstance(sessions, async_sessionmaker):
+            return _synchronous(given)
+    if isinstance(sessions, scoped_session):
         return _target(given.session_factory)
-    if isinstance(sessions, async_sessionmaker):
-        return _synchronous(given)
     if isinstance(sessions, sessionmaker):
         return given.class_
     if isinstance(sessions, Session) or (isclass(sessions) and issubclass(sessions, Session)):

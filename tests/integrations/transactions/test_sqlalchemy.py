@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
+import sys
 import threading
 from contextlib import asynccontextmanager, suppress
 from contextvars import copy_context
@@ -773,3 +775,23 @@ class TestAsynchronously:
             async with AsyncSession(engine) as other:
                 assert not await write_async(other, 3)
         assert numbers(tracked) == [2, 3]
+
+
+def test_without_greenlet_synchronous_sessions_are_followed() -> None:
+    """SQLAlchemy 2.1 installs it no longer, and its asynchronous part cannot be imported without."""
+    code = """if True:
+        import sys
+        sys.modules["greenlet"] = None
+        from sqlalchemy import create_engine
+        from sqlalchemy.orm import scoped_session, sessionmaker
+        from instrument.integrations.sqlalchemy import follow_transactions
+        maker = sessionmaker(create_engine("sqlite://"))
+        for each in (maker, scoped_session(maker), maker.class_, maker()):
+            follow_transactions(each)
+        try:
+            follow_transactions(maker.kw["bind"])
+        except TypeError as error:
+            print(type(error).__name__, error)
+    """
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    assert ran.stdout.startswith("TypeError follow_transactions takes a sessionmaker")
