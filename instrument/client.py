@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from instrument.delivery.destination import Destination
-    from instrument.delivery.envelope import Envelope
+    from instrument.delivery.envelope import Encode, Envelope
     from instrument.delivery.pipeline import Durability, Transport
     from instrument.delivery.watch import Watch
     from instrument.gate import Way
@@ -262,7 +262,7 @@ class Client:
         stamp = self.next_stamp()
         if message_id is not None or timestamp is not None:
             stamp = _stamped(stamp, message_id, timestamp)
-        encode, admit = self._ways.get(type(message)) or self._way_of(type(message))
+        encode, _, admit = self._ways.get(type(message)) or self._way_of(type(message))
         if admit is not None:
             message, context = admit(message, context)
         observer = self._observer
@@ -276,16 +276,21 @@ class Client:
             observer.accepted(message, stamp[0])
         return Receipt(stamp[0], held=held)
 
-    def encoder_of(self, model: type[Message]) -> Callable[[Any, Stamp, bytes], Envelope]:
+    def encoder_of(self, model: type[Message], *, plain: bool) -> Encode[Any]:
         """Return the serialisation of a message class of which nothing else is asked.
+
+        Args:
+            model: the class.
+            plain: whether what is serialised are the fields alone, as `plain_codec` validates them.
 
         Raises:
             LookupError: something is.
         """
-        encode, admit = self._ways.get(model) or self._way_of(model)
-        if admit is not None:
+        encode, encode_fields, admit = self._ways.get(model) or self._way_of(model)
+        chosen = encode_fields if plain else encode
+        if chosen is None or admit is not None:
             raise LookupError(model)
-        return encode
+        return chosen
 
     def _way_of(self, model: type[Any]) -> Way:
         ways = self._ways  # another one by the time that the way is known, if an event was switched off meanwhile

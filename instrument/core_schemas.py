@@ -12,7 +12,7 @@ from instrument.errors import DeclarationError
 from instrument.privacy.marks import mark_of_schema, mark_of_serialization
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from pydantic_core import CoreSchema
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 INT_RANGE = range(-(2**63), 2**64)
 
+# What stands around the schemas of a model's fields.
+_AROUND_FIELDS = frozenset({"model", "function-after", "function-before", "function-wrap"})
 # Where the schema of a field holds the schemas of its parts.
 _PARTS = ("schema", "items_schema", "values_schema", "keys_schema")
 # Where a schema holds schemas by names, which are those of a user.
@@ -81,6 +83,47 @@ def field_schema(schema: CoreSchema, name: str) -> CoreSchema | None:
 def marks_in(schema: CoreSchema) -> frozenset[PII]:
     """Return every mark of personal data in a schema."""
     return frozenset(_marks(_every(schema)))
+
+
+def without_marks(schema: CoreSchema) -> tuple[CoreSchema, Mapping[str, PII]]:
+    """Take the marks off the fields of a model; marks further inside of a field stay.
+
+    Returns:
+        The schema without them, and what they were, by field.
+    """
+    marks = {name: mark for name, field in (_model_fields(schema) or {}).items() if (mark := _mark(_valued(field)))}
+
+    def changed(name: str, field: _Schema) -> _Schema:
+        return _with_value(field, _unmarked) if name in marks else field
+
+    return cast("CoreSchema", _with_fields(schema, changed)), marks
+
+
+def serialized_by(schema: CoreSchema, serializations: Mapping[str, Any]) -> CoreSchema:
+    """Return a schema of `fields_alone` with serialisations for the values of some of its fields."""
+
+    def changed(name: str, field: _Schema) -> _Schema:
+        if name not in serializations:
+            return field
+        return _with_value(field, lambda value: {**value, "serialization": serializations[name]})
+
+    return cast("CoreSchema", _with_fields(schema, changed))
+
+
+def value_schema(schema: CoreSchema, name: str) -> CoreSchema:
+    """Return the schema of what stands in a field of `fields_alone`, be it its default."""
+    typed_dict: Any = schema
+    return cast("CoreSchema", _valued(typed_dict["fields"][name]))
+
+
+def holds_text(schema: CoreSchema, name: str) -> bool:
+    """Whether what stands in a field of `fields_alone`, be it its default, is a text or nothing."""
+    typed_dict: Any = schema
+    field = typed_dict["fields"][name]
+    default: object = field["schema"].get("default") if "default_factory" not in field["schema"] else ...
+    value = _valued(field)
+    kind = (value["schema"] if value["type"] == "nullable" else value)["type"]
+    return kind == "str" and (default is None or type(default) is str)
 
 
 def check_marks(schema: CoreSchema) -> None:
@@ -224,9 +267,11 @@ def fields_alone(schema: CoreSchema) -> CoreSchema | None:
 
 def without(schema: CoreSchema, excluded: Collection[str]) -> CoreSchema:
     """Return a schema of `fields_alone` with fields that are validated, and not serialized."""
-    typed_dict: Any = schema
-    left_out = {name: {**typed_dict["fields"][name], "serialization_exclude": True} for name in excluded}
-    return cast("CoreSchema", {**typed_dict, "fields": {**typed_dict["fields"], **left_out}})
+
+    def changed(name: str, field: _Schema) -> _Schema:
+        return {**field, "serialization_exclude": True} if name in excluded else field
+
+    return cast("CoreSchema", _with_fields(schema, changed))
 
 
 def may_warn(schema: CoreSchema) -> bool:
@@ -266,9 +311,37 @@ def _has_serializer(schema: Any) -> bool:
 def _model_fields(schema: Any) -> dict[str, Any] | None:
     if schema["type"] == "definitions":
         return None
-    while schema["type"] in ("model", "function-after", "function-before", "function-wrap"):
+    while schema["type"] in _AROUND_FIELDS:
         schema = schema["schema"]
     return cast("dict[str, Any]", schema["fields"]) if schema["type"] == "model-fields" else None
+
+
+def _with_fields(schema: Any, change: Callable[[str, _Schema], _Schema]) -> Any:
+    """Return a schema with the schemas of its fields changed; they are the fields of a model, or of a dictionary."""
+    if schema["type"] in _AROUND_FIELDS:
+        return {**schema, "schema": _with_fields(schema["schema"], change)}
+    if schema["type"] not in ("model-fields", "typed-dict"):
+        return schema
+    return {**schema, "fields": {name: change(name, field) for name, field in schema["fields"].items()}}
+
+
+def _valued(field: _Schema) -> _Schema:
+    """Return the schema of what stands in a field, be it its default."""
+    schema: _Schema = field["schema"]
+    return cast("_Schema", schema["schema"]) if schema["type"] == "default" else schema
+
+
+def _with_value(field: _Schema, change: Callable[[_Schema], _Schema]) -> _Schema:
+    schema = field["schema"]
+    changed = {**schema, "schema": change(schema["schema"])} if schema["type"] == "default" else change(schema)
+    return {**field, "schema": changed}
+
+
+def _unmarked(schema: _Schema) -> _Schema:
+    """Take a mark off a schema; what else was written, after the mark too, stays."""
+    inner = schema["serialization"]["schema"]
+    own = {"serialization": inner["serialization"]} if "serialization" in inner else {}
+    return {key: part for key, part in schema.items() if key != "serialization"} | own
 
 
 def _is_closed(schema: Any) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
@@ -17,6 +18,7 @@ from instrument.delivery.envelope import (
     encoder_of,
     holds_personal_data,
 )
+from instrument.delivery.plain import plain_codec
 from instrument.errors import Reason, Refusal, Withheld
 from instrument.messages import Conditions, Message
 from instrument.privacy.consent import Consent, consent_in
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from instrument.settings import Settings
     from instrument.stamps import Stamp
 
+T = TypeVar("T")
+
 BeforeSend = Callable[[Any], Any]
 """Is given each message; returns it, a changed copy of it, or `None` to drop it."""
 
@@ -46,22 +50,18 @@ class Way(NamedTuple):
 
     Attributes:
         encode: makes the envelope.
+        encode_fields: makes it of what `plain_codec` validates; `None` where the class has none, or no need of one.
         admit: what comes before that; `None` where nothing does.
     """
 
     encode: Callable[[Any, Stamp, bytes], Envelope]
+    encode_fields: Callable[[Any, Stamp, bytes], Envelope] | None
     admit: Admit | None
 
 
-def asks_for_more(model: type[Message]) -> bool:
-    """Whether a message class asks a client for more than to be serialised.
-
-    It holds personal data, needs a consent, is sampled or limited.
-
-    Raises:
-        DeclarationError: the class hides a mark of personal data.
-    """
-    return holds_personal_data(model) or model.__conditions__ != _NO_CONDITIONS
+def has_conditions(model: type[Message]) -> bool:
+    """Whether the messages of a class need a consent, are sampled or limited, so that a client has to see them."""
+    return model.__conditions__ != _NO_CONDITIONS
 
 
 def name_of(model: type[Message]) -> str:
@@ -111,19 +111,22 @@ class Gate:
         """
         # Asked of the class: pydantic answers `isinstance` in Python.
         if not issubclass(model, Message):
-            return Way(encode_undeclared, self._admit_undeclared if self.names_events else None)
+            return Way(encode_undeclared, None, self._admit_undeclared if self.names_events else None)
         checks = self._checks(name_of(model), model.__conditions__)
-        return Way(self._encoder_of(model), checks.admit if checks.any else None)
-
-    def _encoder_of(self, model: type[Message]) -> Encode:
+        admit = checks.admit if checks.any else None
         if not holds_personal_data(model):
-            return encoder_of(model)
-        encoders = [compile_encoder(model, each) for each in self._redactions]
+            return Way(encoder_of(model), None, admit)
+        codec = plain_codec(model)
+        encode = self._under_policies(model, partial(compile_encoder, model))
+        return Way(encode, None if codec is None else self._under_policies(model, codec.encoder), admit)
+
+    def _under_policies(self, model: type[Message], compiled: Callable[[Redaction], Encode[T]]) -> Encode[T]:
+        """Compile a serialisation for every policy among the destinations."""
+        encoders = [compiled(each) for each in self._redactions]
         if len(encoders) == 1:
             return encoders[0]
-        return _several(
-            compile_encoder(model, strictest(self._redactions, marks_in(model.__pydantic_core_schema__))), encoders
-        )
+        marks = marks_in(model.__pydantic_core_schema__)
+        return _several(compiled(strictest(self._redactions, marks)), encoders)
 
     def _admit_undeclared(self, message: SegmentTrack, context: Context) -> tuple[Any, Context]:
         event: object = message.event
@@ -258,8 +261,8 @@ def _several_hooks(setting: BeforeSend | Sequence[BeforeSend] | None) -> Sequenc
     return (setting,) if callable(setting) else tuple(setting)
 
 
-def _several(strictest: Encode, encoders: Sequence[Encode]) -> Encode:
-    def encode(message: Message, stamp: Stamp, end: bytes) -> Envelope:
+def _several(strictest: Encode[T], encoders: Sequence[Encode[T]]) -> Encode[T]:
+    def encode(message: T, stamp: Stamp, end: bytes) -> Envelope:
         return Variants.of(strictest(message, stamp, end), tuple([each(message, stamp, end) for each in encoders]))
 
     return encode

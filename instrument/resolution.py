@@ -12,26 +12,28 @@ from pydantic import ValidationError
 from instrument.bindings import Binding, check_path
 from instrument.context import lookup
 from instrument.declared import IDENTITY
-from instrument.delivery.envelope import encoder_of, holds_personal_data, plain_codec
+from instrument.delivery.envelope import encoder_of, holds_personal_data
+from instrument.delivery.plain import plain_codec
 from instrument.errors import BindingError, Reason, Refusal, nearest
 from instrument.expressions import Expression, collector, own
-from instrument.gate import asks_for_more
+from instrument.gate import has_conditions
 from instrument.messages import declaration_of
 from instrument.missing import MISSING
+from instrument.privacy.redaction import UNCONFIGURED
 from instrument.validation import field_path, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from pydantic.fields import FieldInfo
 
     from instrument.bindings import Source
     from instrument.calls import Call
-    from instrument.delivery.envelope import Envelope
+    from instrument.delivery.envelope import Encode
+    from instrument.delivery.plain import PlainCodec
     from instrument.handlers import Handler
     from instrument.messages import Message
     from instrument.scopes import Scope
-    from instrument.stamps import Stamp
 
     Read = Callable[[Call], Any]
 
@@ -95,6 +97,7 @@ class MessagePlan:
         validate: makes the message of the values.
         collect: reads the fields from a call and checks them: the above, compiled. It gives the message, or only its
             fields where that is enough.
+        plain: whether it gives only the fields.
         encode: makes the envelope of what `collect` gave; `None` where that is for the client to say, since the class
             asks for more, or is complete only at its first message.
         read_id: gives the id of the message, where it has one of its own.
@@ -106,7 +109,8 @@ class MessagePlan:
     fields: tuple[FieldPlan, ...]
     validate: Callable[[dict[str, Any]], Message]
     collect: Callable[[Call], Any]
-    encode: Callable[[Any, Stamp, bytes], Envelope] | None
+    plain: bool
+    encode: Encode[Any] | None
     read_id: Read | None
     transactional: bool
 
@@ -119,7 +123,7 @@ class MessagePlan:
         made: object = None
         with suppress(Exception):  # whatever it was, building place by place meets it again, and says so
             made = self.collect(call)
-            if isinstance(made, dict):  # only its fields, which are read once: a source may be a function
+            if self.plain:  # only its fields, which are read once: a source may be a function
                 made = self.validate(cast("dict[str, Any]", made))
         return made if isinstance(made, self.model) else self.build(call)[0]
 
@@ -220,13 +224,16 @@ def compile_message(
     sources = {**_scope_sources(scope, bound.model), **bound.sources}
     compiler = _Compiler(handler, bound.model, moment, has_failed_if=has_failed_if)
     fields = tuple(compiler.field(name, info, sources.get(name)) for name, info in bound.model.model_fields.items())
-    collect, encode = _short_way(bound.model, fields)
+    codec, encode = _short_way(bound.model)
+    validate = _validator(bound.model)
+    expressions = [(plan.name, [each.expression for each in plan.candidates]) for plan in fields]
     return MessagePlan(
         model=bound.model,
         moment=moment,
         fields=fields,
-        validate=_validator(bound.model),
-        collect=collect,
+        validate=validate,
+        collect=collector(expressions, validate if codec is None else codec.validate),
+        plain=codec is not None,
         encode=encode,
         read_id=None if message_id is None else compiler.message_id(message_id),
         transactional=moment is Moment.SUCCESS if transactional is None else transactional,
@@ -363,17 +370,17 @@ def _validator(model: type[Message]) -> Callable[[dict[str, Any]], Message]:
     return validate
 
 
-def _short_way(
-    model: type[Message], fields: Sequence[FieldPlan]
-) -> tuple[Callable[[Call], Any], Callable[[Any, Stamp, bytes], Envelope] | None]:
-    """Compile `collect` and `encode`, in as few steps as the message class allows."""
-    expressions = [(plan.name, [each.expression for each in plan.candidates]) for plan in fields]
-    if not model.__pydantic_complete__ or asks_for_more(model):
-        return collector(expressions, _validator(model)), None
+def _short_way(model: type[Message]) -> tuple[PlainCodec | None, Encode[Any] | None]:
+    """Return how a message's fields make do for it, where they do, and the `encode` of its plan."""
+    if not model.__pydantic_complete__:
+        return None, None
+    personal = holds_personal_data(model)
+    if has_conditions(model):
+        return None, None
     codec = plain_codec(model)
-    if codec is None:
-        return collector(expressions, _validator(model)), encoder_of(model)
-    return collector(expressions, codec.validate), codec.encode
+    if personal:
+        return codec, None
+    return codec, encoder_of(model) if codec is None else codec.encoder(UNCONFIGURED)
 
 
 def _scope_sources(scope: type[Scope] | Binding[Scope] | None, model: type[Message]) -> Mapping[str, Source]:

@@ -13,24 +13,22 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache, partial
 from itertools import islice
-from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
-from pydantic_core import SchemaSerializer, SchemaValidator, from_json, to_json
+from pydantic_core import from_json, to_json
 
 from instrument.core_schemas import (
     INT_RANGE,
     check_marks,
     custom_serialized,
     field_schema,
-    fields_alone,
     has_own_output,
     marks_in,
-    may_warn,
     open_fields,
-    without,
+    without_marks,
 )
 from instrument.delivery.numbers import UnknownError, finite_check
 from instrument.errors import DeclarationError, Reason, Refusal
@@ -42,7 +40,7 @@ from instrument.version import LIBRARY, VERSION
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pydantic_core import CoreConfig, CoreSchema
+    from pydantic_core import CoreSchema
 
     from instrument.delivery.numbers import Check
     from instrument.messages import Declaration, SegmentTrack
@@ -127,30 +125,17 @@ def tail(context: Mapping[str, Any] | None, integrations: Mapping[str, Any] | No
     )
 
 
-Encode = Callable[["Message", "Stamp", bytes], Envelope]
-"""Serialise one message, given the id and time of its envelope, and what `tail` made.
+Encode = Callable[[T, "Stamp", bytes], Envelope]
+"""Serialise one message, or its fields, given the id and time of its envelope, and what `tail` made.
 
 Raises `Refusal` where the message has no identity, no JSON form, or is above Segment's limit.
 """
 
 
-class PlainCodec(NamedTuple):
-    """How a message of plain fields is made an envelope of without being made itself, which takes half as long.
-
-    Attributes:
-        validate: checks the values of fields, by name, and returns all of them as the message would have them.
-            Raises `pydantic_core.ValidationError`, or whatever a value raises.
-        encode: what `Encode` is, of the checked values.
-    """
-
-    validate: Callable[[dict[str, Any]], dict[str, Any]]
-    encode: Callable[[dict[str, Any], Stamp, bytes], Envelope]
+_encoders: dict[type, Encode[Any]] = {}
 
 
-_encoders: dict[type, Encode] = {}
-
-
-def encoder_of(model: type[Message]) -> Encode:
+def encoder_of(model: type[Message]) -> Encode[Any]:
     """Return the serialisation of a message class, compiled at its first use.
 
     Marked values have the policy of their mark; what would be hashed is left out.
@@ -162,30 +147,6 @@ def encoder_of(model: type[Message]) -> Encode:
     if encode is None:
         encode = _encoders[model] = compile_encoder(model, UNCONFIGURED)
     return encode
-
-
-@cache
-def plain_codec(model: type[Message]) -> PlainCodec | None:
-    """Return how a message class, which is complete, is validated and serialised by its fields alone.
-
-    What comes out is what `encoder_of` gives for the message itself.
-
-    Returns:
-        Both functions; `None` where a message is more than its fields, or one of them is marked as personal data.
-
-    Raises:
-        DeclarationError: the class is abstract.
-    """
-    whole = fields_alone(model.__pydantic_core_schema__)
-    if whole is None:
-        return None
-    schema = without(whole, declaration_of(model).ids)
-    config = cast("CoreConfig", {**schema.get("config", {}), "serialize_by_alias": True})
-    serializer = SchemaSerializer(schema, config)
-    # Warnings would show values. To forbid them takes a third longer, so it is done where there can be one.
-    payload_of = partial(serializer.to_json, warnings=False) if may_warn(schema) else serializer.to_json
-    encode = _assembler(model, payload_of, itemgetter, SchemaSerializer(whole, config).to_python)
-    return PlainCodec(SchemaValidator(schema).validate_python, encode)
 
 
 @cache
@@ -201,7 +162,7 @@ def holds_personal_data(model: type[BaseModel]) -> bool:
     return bool(marks_in(schema))
 
 
-def compile_encoder(model: type[Message], redaction: Redaction) -> Encode:
+def compile_encoder(model: type[Message], redaction: Redaction) -> Encode[Any]:
     """Compile the serialisation of a message class under policies for personal data.
 
     Raises:
@@ -221,32 +182,51 @@ def compile_encoder(model: type[Message], redaction: Redaction) -> Encode:
         check_numbers(payload)
         return payload
 
-    return _assembler(model, checked_payload_of if loose else payload_of, attrgetter, serializer.to_python)
+    return assembler(model, checked_payload_of if loose else payload_of, attrgetter, serializer.to_python)
 
 
-def _redacting(model: type[Message], declaration: Declaration, redaction: Redaction) -> Encode:
+def _redacting(model: type[Message], declaration: Declaration, redaction: Redaction) -> Encode[Any]:
     serializer, ids_only = model.__pydantic_serializer__, redaction.of_ids
     left_out = {*declaration.ids, *_dropped_fields(model, redaction)}
-    payload_of = partial(serializer.to_json, by_alias=True, exclude=left_out, warnings=False, context=redaction)
-    checks, shown = tuple(_checks(model, declaration, redaction)), declaration.name or declaration.spec.type
+    payload_of = leaving_out_dropped(
+        partial(serializer.to_json, by_alias=True, exclude=left_out, warnings=False, context=redaction)
+    )
+    checks, loose = tuple(_checks(model, declaration, redaction)), _is_loose(model)
 
     def redacted_payload_of(message: Message) -> bytes:
         for field, check in checks:
             check(getattr(message, field))
         payload = payload_of(message)
-        if DROPPED in payload:
-            payload = pruned(payload)
-        check_numbers(payload)
+        if loose:
+            check_numbers(payload)
         return payload
 
-    def redacted_ids(message: Message, **options: Any) -> dict[str, Any]:
-        ids: dict[str, Any] = serializer.to_python(message, context=ids_only, **options)
+    ids_of = refusing_dropped(declaration, partial(serializer.to_python, context=ids_only))
+    return assembler(model, redacted_payload_of, attrgetter, ids_of)
+
+
+def leaving_out_dropped(payload_of: Callable[[T], bytes]) -> Callable[[T], bytes]:
+    """Have a serialisation leave out what is to be dropped, of which it may find out only when it meets it."""
+
+    def pruned_payload_of(message: T) -> bytes:
+        payload = payload_of(message)
+        return pruned(payload) if DROPPED in payload else payload
+
+    return pruned_payload_of
+
+
+def refusing_dropped(declaration: Declaration, ids_of: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Have a serialisation of ids refuse to drop one."""
+    shown = declaration.name or declaration.spec.type
+
+    def kept_ids_of(message: object, **options: Any) -> dict[str, Any]:
+        ids = ids_of(message, **options)
         for name, value in ids.items():
             if is_dropped(value):
                 raise Refusal(Reason.NO_IDENTITY, f"{shown}: its {name} is to be hashed, and there is no pii_key")
         return ids
 
-    return _assembler(model, redacted_payload_of, attrgetter, redacted_ids)
+    return kept_ids_of
 
 
 def _dropped_fields(model: type[Message], redaction: Redaction) -> set[str]:
@@ -255,12 +235,12 @@ def _dropped_fields(model: type[Message], redaction: Redaction) -> set[str]:
     return {name for name, mark in marks.items() if mark is not None and redaction.policy_of(mark) == "drop"}
 
 
-def _assembler(
+def assembler(
     model: type[Message],
     payload_of: Callable[[T], bytes],
     getter: Callable[[str], Callable[[T], Any]],
     to_python: Callable[..., Any],
-) -> Callable[[T, Stamp, bytes], Envelope]:
+) -> Encode[T]:
     """Return the function that puts the parts of an envelope together.
 
     Args:
@@ -335,7 +315,7 @@ def _check_of(schema: CoreSchema | None, field: str, redactor: Redactor) -> Chec
 
 def _is_loose(model: type[Message]) -> bool:
     """Whether the JSON may hold a number that pydantic has not checked."""
-    schema = model.__pydantic_core_schema__
+    schema, _ = without_marks(model.__pydantic_core_schema__)
     names = open_fields(schema)
     return names is None or bool(names) or has_own_output(schema)
 

@@ -202,7 +202,7 @@ class Observer:
             branch = _branch(instrumentation.handler, plan)
 
             def encode(*args: Any) -> Envelope:
-                envelope = (plan.encode or client.encoder_of(plan.model))(*args)
+                envelope = (plan.encode or client.encoder_of(plan.model, plain=plan.plain))(*args)
                 self._see(plan.model, branch)
                 return envelope
 

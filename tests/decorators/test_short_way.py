@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
@@ -13,14 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import AnyUrl, BaseModel, Field, PlainSerializer, computed_field, field_validator, model_validator
 
-from instrument import Scope, Track, request_scope, tracks, transactions
+from instrument import PII, Client, MemoryDestination, Scope, Track, request_scope, tracks, transactions
+from instrument.delivery.plain import plain_codec
 from instrument.testing import FixedStamps, Recorder
 from tests.strategies import json_values, moments, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from instrument import Envelope, Message, SegmentTrack
+    from instrument.privacy.redaction import PolicySetting
 
 
 class Colour(Enum):
@@ -137,6 +141,54 @@ class ShortPostInit(Track, ShortScope):
         object.__setattr__(self, "value", self.value + 1)
 
 
+class ShortHashed(Track, ShortScope):
+    value: Annotated[str, PII("email", policy="hash"), Field(max_length=15)]
+
+
+class ShortMasked(Track, ShortScope):
+    value: Annotated[str | None, PII("email", policy="mask")] = Field(None, serialization_alias="Value %d")
+
+
+class ShortDropped(Track, ShortScope):
+    value: Annotated[str, PII("email")] = "nobody"
+    ratio: float = 1e300
+
+
+class ShortNoText(Track, ShortScope):
+    value: Annotated[int | bytes | list[int] | datetime, PII("email", policy="hash")]
+
+
+class ShortMarkedDefault(Track, ShortScope):
+    value: Annotated[str, PII("email", policy="hash")] = 5  # type: ignore[assignment]
+
+
+class ShortMarkedInside(Track, ShortScope):
+    value: Annotated[str, PII("email", policy="hash")] | list[Annotated[str, PII("email")]] | None = None
+
+
+class ShortMarkedTwice(Track, ShortScope):
+    value: Annotated[str, PII("name", policy="mask"), PII("email", policy="hash")]
+
+
+class ShortMarkedBounded(Track, ShortScope):
+    value: Annotated[int, PII("email", policy="keep"), Field(le=2**70)]
+
+
+class ShortMarkedUser(Track):
+    user_id: Annotated[int | str | UUID, PII("email", policy="hash")]
+    value: Annotated[str, PII("name", policy="mask")] = ""
+
+
+class ShortMarkedPair(Track, ShortScope):
+    value: Annotated[str, PII("email", policy="hash")]
+    other: Annotated[str, PII("name", policy="hash")] = "somebody"
+    plain: float = 1e16
+
+
+MARKED: list[type[Track]] = [
+    *(ShortHashed, ShortMasked, ShortDropped, ShortNoText, ShortMarkedDefault, ShortMarkedInside, ShortMarkedTwice),
+    *(ShortMarkedBounded, ShortMarkedUser, ShortMarkedPair),
+]
 MESSAGES: list[type[Track]] = [
     *(ShortNumber, ShortFloat, ShortText, ShortChoice, ShortBytes, ShortMoment, ShortUnion, ShortItems, ShortDefaults),
     *(ShortExcluded, ShortBounded, ShortByAlias, ShortValidated, ShortWhole, ShortSerialized, ShortComputed),
@@ -167,9 +219,9 @@ users: st.SearchStrategy[Any] = st.sampled_from([0, 7, "u", "", " ", 2**64, "\ud
 class Taking(Recorder):
     """A transport that has no need to see messages."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, pii: PolicySetting = MappingProxyType({}), pii_key: str | None = None) -> None:
         self.taken: list[bytes] = []
-        super().__init__(stamps=FixedStamps(), strict=False)
+        super().__init__(stamps=FixedStamps(), strict=False, pii=pii, pii_key=pii_key)
 
     @property
     def take(self) -> Callable[[Envelope], None]:  # type: ignore[override]
@@ -193,6 +245,78 @@ def test_what_is_sent_is_what_the_message_itself_gives(message: type[Track]) -> 
         assert taking.taken == [each.body for each in seeing.envelopes]
 
     check()
+
+
+@pytest.mark.parametrize("pii_key", ["a key of the tests, of enough characters", None])
+@pytest.mark.parametrize("message", MARKED, ids=lambda each: each.__name__)
+def test_what_is_sent_of_marked_fields_is_what_the_message_itself_gives(
+    message: type[Track], pii_key: str | None
+) -> None:
+    def handler(**given: Any) -> None: ...
+
+    policies = st.sampled_from(["drop", "mask", "keep", "hash"][: None if pii_key else 3])
+
+    @settings(max_examples=20)
+    @given(user=users, value=anything, pii=st.dictionaries(st.sampled_from(["email", "*"]), policies))
+    def check(user: object, value: object, pii: Any) -> None:
+        taking = Taking(pii=pii, pii_key=pii_key)
+        seeing = Recorder(stamps=FixedStamps(), strict=False, pii=pii, pii_key=pii_key)
+        with request_scope(user_id=user):
+            for client in (taking.client, seeing.client):
+                tracks(message, client=client)(handler)(**({} if value is ABSENT else {"value": value}))
+        assert taking.taken == [each.body for each in seeing.envelopes]
+
+    check()
+
+
+class Observing:
+    """Has a client see every message, and changes nothing."""
+
+    def context(self) -> Mapping[str, Any]:
+        return {}
+
+    def accepted(self, message: Message | SegmentTrack, message_id: str) -> None: ...
+
+
+def test_each_destination_gets_what_the_message_itself_gives_under_its_policy(tmp_path: Path) -> None:
+    def handler(value: str) -> None: ...
+
+    def sent(client: Client, destinations: Sequence[MemoryDestination]) -> list[list[bytes]]:
+        for value in ("ada@example.com", "", "é", "\ud800"):
+            with request_scope(user_id=7):
+                tracks(ShortMarkedPair, client=client)(handler)(value)
+        assert client.close()
+        return [[each.body for each in destination.envelopes] for destination in destinations]
+
+    received: list[list[list[bytes]]] = []
+    for observer in (None, Observing()):
+        destinations = [MemoryDestination("audit"), MemoryDestination("board"), MemoryDestination("other")]
+        client = Client(
+            destinations=destinations,
+            durability="memory",
+            spool_dir=tmp_path,
+            stamps=FixedStamps(),
+            pii={"audit": {"*": "keep"}, "board": {"email": "drop"}},
+            pii_key="a key of the tests, of enough characters",
+        )
+        if observer is not None:
+            client.observe(observer)
+        received.append(sent(client, destinations))
+
+    assert received[0] == received[1]
+    assert [len(each) for each in received[0]] == [3, 3, 3]
+    assert len({each[0] for each in received[0]}) == 3
+
+
+@pytest.mark.parametrize(
+    ("message", "is_plain"),
+    [
+        *((each, True) for each in (ShortHashed, ShortMasked, ShortDropped, ShortNoText, ShortMarkedUser)),
+        *((each, False) for each in (ShortMarkedInside, ShortMarkedTwice, ShortNested, ShortWhole)),
+    ],
+)
+def test_marks_on_plain_fields_keep_no_message_from_the_short_way(message: type[Track], is_plain: bool) -> None:
+    assert (plain_codec(message) is not None) is is_plain
 
 
 @pytest.mark.parametrize("message", [ShortNumber, ShortNested])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import pytest
-from pydantic import BaseModel, computed_field
+from pydantic import BaseModel, Field, ValidationError, computed_field
 
 from instrument import PII, DeclarationError, Identify, Scope
 from instrument.privacy.marks import mark_of, marks_of
@@ -25,6 +25,13 @@ class MarkedPerson(BaseModel):
     name: Annotated[str | None, PII("name", policy="mask")] = None
     addresses: list[MarkedAddress] = []
     parent: MarkedPerson | None = None
+
+
+class MarkedBounds(Identify, MarkedOwner):
+    after: Annotated[str, PII("email"), Field(max_length=3)] = ""
+    before: Annotated[str, Field(max_length=3), PII("email")] = ""
+    number: Annotated[int, PII("number"), Field(le=5)] = 0
+    default: Annotated[str, PII("email")] = Field("", max_length=3)
 
 
 class MarkedAccountOpened(Identify, MarkedOwner):
@@ -86,3 +93,11 @@ def test_a_category_is_a_name(category: str) -> None:
 def test_an_unknown_policy_is_refused_where_it_is_written() -> None:
     with pytest.raises(DeclarationError, match="'encrypt' is no policy, but drop, mask, hash, keep are"):
         PII("email", policy="encrypt")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("after", "long"), ("before", "long"), ("number", 6), ("default", "long")]
+)
+def test_a_mark_takes_no_bound_off_its_field_wherever_that_is_written(field: str, value: object) -> None:
+    with pytest.raises(ValidationError, match=field):
+        MarkedBounds.model_validate({"user_id": 7, "marked_owner": 8, field: value})
