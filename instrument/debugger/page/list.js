@@ -14,7 +14,7 @@ const SPARE = 6;
 export class EventList {
   #box;
   #sizer = element("div", { class: "sizer", role: "presentation" });
-  /** @type {Map<number, HTMLElement>} by the number of its event */
+  /** @type {Map<Entry, HTMLElement>} by its event, since a debugger that comes back counts from the beginning */
   #rows = new Map();
   #chosen;
   /** @type {Entry[]} oldest first */
@@ -156,12 +156,12 @@ export class EventList {
     this.#rows = new Map();
     for (let position = first; position < last; position += 1) {
       const entry = this.#at(position);
-      this.#rows.set(entry.seq, before.get(entry.seq) ?? row(entry));
-      before.delete(entry.seq);
+      this.#rows.set(entry, before.get(entry) ?? row(entry));
+      before.delete(entry);
     }
     for (const gone of before.values()) gone.remove();
     let position = first;
-    for (const [seq, each] of this.#rows) {
+    for (const [{ seq }, each] of this.#rows) {
       const there = this.#sizer.children[position - first];
       if (there !== each) this.#sizer.insertBefore(each, there ?? null);
       this.#state(each, seq, position);
