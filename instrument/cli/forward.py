@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
@@ -125,26 +126,27 @@ def forward(
     letters = DeadLetters(source_directory(settings, [destination]))
     patience = Patience(_UNTIL_EMPTY_TIMEOUT if until_empty and timeout is None else timeout)
     forwarder: _Forwards
-    if outbox is None:
-        try:
-            forwarder = Forwarder(
-                destination,
-                letters,
-                [server for each in servers for server in each.split(",")],
-                stream=stream,
-                consumer=consumer,
-                ack_wait=ack_wait,
-                options={} if credentials is None else {"user_credentials": str(credentials)},
-                patience=patience,
-            )
-        except (ImportError, ValueError) as error:
-            raise typer.BadParameter(str(error)) from None
-    else:
-        engine, table = outbox_of(outbox, outbox_table)
-        from instrument.delivery.relay import Relay  # noqa: PLC0415 - of an extra
+    with ExitStack() as opened:
+        if outbox is None:
+            try:
+                forwarder = Forwarder(
+                    destination,
+                    letters,
+                    [server for each in servers for server in each.split(",")],
+                    stream=stream,
+                    consumer=consumer,
+                    ack_wait=ack_wait,
+                    options={} if credentials is None else {"user_credentials": str(credentials)},
+                    patience=patience,
+                )
+            except (ImportError, ValueError) as error:
+                raise typer.BadParameter(str(error)) from None
+        else:
+            engine, table = opened.enter_context(outbox_of(outbox, outbox_table))
+            from instrument.delivery.relay import Relay  # noqa: PLC0415 - of an extra
 
-        forwarder = Relay(destination, letters, engine, table, batch=batch, every=every, patience=patience)
-    problem = _run(lambda: forwarder.run(until_empty=until_empty), forwarder.stop)
+            forwarder = Relay(destination, letters, engine, table, batch=batch, every=every, patience=patience)
+        problem = _run(lambda: forwarder.run(until_empty=until_empty), forwarder.stop)
     destination.close()
     forwarded = forwarder.forwarded
     if as_json:

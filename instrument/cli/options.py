@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from inspect import isclass, isfunction
@@ -18,7 +19,7 @@ from instrument.routes import destinations_of, source_directory
 from instrument.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from sqlalchemy import Engine, Table
 
@@ -127,8 +128,9 @@ def only_destination(settings: Settings, to: str) -> Destination:
     return destinations[0]
 
 
-def outbox_of(url: str, table: str | None) -> tuple[Engine, Table]:
-    """Return a database, and the outbox in it.
+@contextmanager
+def outbox_of(url: str, table: str | None) -> Generator[tuple[Engine, Table]]:
+    """Open a database for a block; give it, and the outbox in it.
 
     Raises:
         typer.BadParameter: SQLAlchemy is not installed, or the address is of no database that can be opened.
@@ -141,9 +143,13 @@ def outbox_of(url: str, table: str | None) -> tuple[Engine, Table]:
         raise typer.BadParameter("an outbox needs SQLAlchemy: pip install 'instrument-analytics[sqlalchemy]'") from None
     schema, _, name = (table or TABLE_NAME).rpartition(".")
     try:
-        return open_database(url), outbox_table(MetaData(), name, schema=schema or None)
+        engine = open_database(url)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    try:
+        yield engine, outbox_table(MetaData(), name, schema=schema or None)
+    finally:
+        engine.dispose()
 
 
 def _destinations(settings: Settings, to: str) -> Sequence[Destination]:

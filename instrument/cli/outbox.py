@@ -26,8 +26,7 @@ Url = Annotated[
 @app.command()
 def create(url: Url, *, table: OutboxTable = None) -> None:
     """Make the table, unless it is there."""
-    engine, outbox = outbox_of(url, table)
-    with _told():
+    with outbox_of(url, table) as (engine, outbox), _told():
         outbox.metadata.create_all(engine)
     text.say(f"The table {outbox.fullname} is there.")
 
@@ -35,10 +34,9 @@ def create(url: Url, *, table: OutboxTable = None) -> None:
 @app.command()
 def status(url: Url, *, table: OutboxTable = None, as_json: AsJson = False) -> None:
     """Count the messages that wait, and show the oldest."""
-    engine, outbox = outbox_of(url, table)
-    from instrument.delivery.outbox import backlog  # noqa: PLC0415 - of an extra
+    with outbox_of(url, table) as (engine, outbox), _told():
+        from instrument.delivery.outbox import backlog  # noqa: PLC0415 - of an extra
 
-    with _told():
         found = backlog(engine, outbox)
     oldest = found.oldest
     if as_json:

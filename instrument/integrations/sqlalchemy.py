@@ -84,7 +84,8 @@ def follow_transactions(
     ...     user_id: int
     >>> class OrderPlaced(Track, UserScope):
     ...     total: int
-    >>> sessions = sessionmaker(create_engine("sqlite://"))
+    >>> engine = create_engine("sqlite://")
+    >>> sessions = sessionmaker(engine)
     >>> follow_transactions(sessions)
     >>> with recording() as tracked, sessions() as session:
     ...     _ = session.execute(text("SELECT 1"))
@@ -95,6 +96,7 @@ def follow_transactions(
     ...     session.commit()
     >>> tracked.events == [OrderPlaced(user_id=7, total=2)]
     True
+    >>> engine.dispose()
     """
     target = _target(sessions)
     follower = _followed.get(target)

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import Engine
 
 from instrument.client import swap_default_client
 from instrument.messages import registry
@@ -28,7 +29,7 @@ _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModuleType]:
-    """A module `app` for the blocks of one document, whose declarations and default client are forgotten after it."""
+    """A module `app` for the blocks of one document, whose declarations, default client and connections are forgotten after it."""
     module = ModuleType("app")
     monkeypatch.setitem(sys.modules, "app", module)
     monkeypatch.chdir(tmp_path)
@@ -38,6 +39,9 @@ def module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModuleTy
     ours = swap_default_client(before)
     if ours is not None:
         ours.close()
+    for value in vars(module).values():
+        if isinstance(value, Engine):
+            value.dispose()
 
 
 @each_document

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import unittest
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -286,7 +286,7 @@ def view(request: HttpRequest, user_id: int, number: int) -> HttpResponse:
 @transaction.non_atomic_requests
 async def view_async(request: HttpRequest, number: int) -> HttpResponse:
     def work() -> None:
-        with transaction.atomic():
+        with closing(connections["default"]), transaction.atomic():  # that of the thread
             write(number)
             if number == 13:
                 raise ZeroDivisionError
