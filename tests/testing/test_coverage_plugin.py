@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from instrument.client import Client
+from instrument.client import Client, swap_default_client
 from instrument.lifecycle import Instrumentation
 from instrument.messages import registry
 from tests.docs.documents import ROOT, blocks
@@ -61,15 +61,19 @@ WITHOUT = tuple(f"-pno:{name}" for name in ("randomly", "hypothesispytest", "any
 
 @pytest.fixture
 def shop(pytester: pytest.Pytester) -> Iterator[pytest.Pytester]:
-    """An application and its tests; what they declare is forgotten."""
+    """An application and its tests, without the default client of the outer run; what they declare is forgotten."""
     package = pytester.mkpydir("shop")
     package.joinpath("analytics.py").write_text(ANALYTICS)
     package.joinpath("orders.py").write_text(HANDLERS)
     package.joinpath("legacy.py").write_text("")
     pytester.makepyfile(test_shop=TESTS)
     pytester.syspathinsert()
+    before = swap_default_client(None)
     with registry.isolated():
         yield pytester
+    ours = swap_default_client(before)
+    if ours is not None:
+        ours.close()
 
 
 def run(inner: pytest.Pytester, *args: str) -> pytest.RunResult:
