@@ -2,7 +2,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: test lint types layers pytest demo plan bench faults nox clean
+# The advertisement of the theme is no warning about our pages.
+export NO_MKDOCS_2_WARNING := 1
+
+.PHONY: test lint types layers pytest demo docs docs-serve plan bench faults nox clean
 
 test: lint types layers pytest
 
@@ -23,6 +26,12 @@ pytest: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m examples.porter.demo
+
+docs: $(VENV)/.installed
+	$(BIN)/mkdocs build --strict
+
+docs-serve: $(VENV)/.installed
+	$(BIN)/mkdocs serve
 
 plan: $(VENV)/.installed
 	$(BIN)/instrument plan export --format plan -o docs/porter-plan.json

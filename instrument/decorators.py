@@ -116,11 +116,17 @@ class SpecDecorator(Generic[M]):
 
 
 tracks: Final = SpecDecorator(Track)
+"""Emit events over a handler: see `SpecDecorator`. https://segment.com/docs/connections/spec/track/"""
 identifies: Final = SpecDecorator(Identify)
+"""Emit who a user is over a handler. https://segment.com/docs/connections/spec/identify/"""
 groups: Final = SpecDecorator(Group)
+"""Emit which group a user belongs to over a handler. https://segment.com/docs/connections/spec/group/"""
 pages: Final = SpecDecorator(Page)
+"""Emit a page that was viewed over a handler. https://segment.com/docs/connections/spec/page/"""
 screens: Final = SpecDecorator(Screen)
+"""Emit a screen that was viewed over a handler. https://segment.com/docs/connections/spec/screen/"""
 aliases: Final = SpecDecorator(Alias)
+"""Emit that two ids are one user over a handler. https://segment.com/docs/connections/spec/alias/"""
 
 
 def emitting(

@@ -156,7 +156,7 @@ def _with_one_end(linted: Linted) -> Iterator[Finding]:
 
 
 RULES: Final = (
-    Rule("IP101", "an event whose class is not named [Noun][Verb]", _shape),
+    Rule("IP101", "an event whose class is not named by a noun and a verb", _shape),
     Rule("IP102", "a name in another tense than the others", _tense),
     Rule("IP103", "a name that is written in another case than the others", _case_of_names),
     Rule("IP104", "a key that is written in another case than the others", _case_of_keys),

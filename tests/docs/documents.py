@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+DOCUMENTS = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
+
+
+def name_of(document: Path) -> str:
+    """Return the name of a document in the ids of tests."""
+    return document.relative_to(ROOT).as_posix()
+
 
 _FENCE = re.compile(
     r"(?:^<!-- (?P<comment>[^\n]*?) -->\n)?^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL
@@ -35,7 +41,9 @@ class Block:
         document: the file.
         line: the line of its first line of code.
         language: what the fence says.
-        comment: the HTML comment right before it: `skip: why`, or `output` for what the Python before it prints.
+        comment: the HTML comment right before it: `skip: why`, `output` for what the Python before it prints, `file:` with the
+            path of a file of this repository that the code is the whole of; in the tutorial `write:` with the file that
+            the reader makes of it, `run`, or `background:` with the port of what goes on running.
         code: the text.
     """
 
@@ -47,7 +55,7 @@ class Block:
 
     @property
     def is_run(self) -> bool:
-        return self.language == "python" and not self.comment.startswith("skip:")
+        return self.language == "python" and not self.comment.startswith(("skip:", "write:"))
 
     def run(self, module: ModuleType) -> str:
         """Run the block in a module, and return what it prints."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import instrument
 from instrument import Reason, aliases, groups, identifies, pages, screens, tracks
 from instrument.client import Client
 from instrument.metrics import METRICS
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ARGUMENT_ONLY = {"on_error", "on_drop", "destinations", "before_send"}
+_COUNTED = re.compile(r"(\S.*?) {2,}(ours|segment) +(\w+|-) +([\d,]+) +[\d,]+ +[\d,]+ +([\d,]+)\b")
 SHARED = {("HttpDestination", "http"), ("DebuggerDestination", "debugger")}
 """What destinations are made of, and the one that a debugging client has by itself."""
 
@@ -155,3 +157,21 @@ def test_the_table_of_destinations_has_each_with_its_module() -> None:
         if name.endswith("Destination") and value.__module__ == f"{package}.{module.name}"
     }
     assert documented == found - SHARED
+
+
+def test_the_faults_of_the_readme_are_those_that_were_counted() -> None:
+    counted = {}
+    for line in (ROOT / "docs/faults.md").read_text(encoding="utf-8").splitlines():
+        found = _COUNTED.match(line)
+        if found:
+            fault, client, durability, sent, lost = found.groups()
+            counted[fault, durability if client == "ours" else client] = f"{lost} of {sent}"
+    shown = list(rows("README.md", "fault"))
+    assert shown
+    for fault, *cells in shown:
+        assert cells == [counted[fault, each] for each in ("segment", "batched", "sync")], fault
+
+
+def test_the_layers_name_every_module() -> None:
+    named = {name for _, modules in rows("CONTRIBUTING.md", "layer") for name in re.findall(r"`(\w+)`", modules)}
+    assert {module.name for module in pkgutil.iter_modules(instrument.__path__)} <= named

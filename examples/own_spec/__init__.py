@@ -1,0 +1,1 @@
+"""A call of an application's own, beside those of the Segment spec."""
