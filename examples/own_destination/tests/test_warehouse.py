@@ -42,14 +42,14 @@ class Warehouse(HTTPServer):
 
 
 class _Post(BaseHTTPRequestHandler):
-    server: Warehouse
-
     def do_POST(self) -> None:
+        warehouse = self.server
+        assert isinstance(warehouse, Warehouse)
         body = self.rfile.read(int(self.headers["Content-Length"]))
         rows = [json.loads(line) for line in body.splitlines()]
-        self.server.tokens.add(self.headers["Authorization"])
+        warehouse.tokens.add(self.headers["Authorization"])
         taken = all(row["columns"]["weight"] for row in rows)
-        self.server.rows += rows if taken else []
+        warehouse.rows += rows if taken else []
         self.send_response(200 if taken else 400)
         self.send_header("Content-Length", "0")
         self.end_headers()
