@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The advertisement of the theme is no warning about our pages.
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: test lint types layers pytest demo docs docs-serve plan bench faults nox clean
+.PHONY: test lint types layers pytest demo docs docs-serve plan bench bench-report faults nox clean
 
 test: lint types layers pytest
 
@@ -43,6 +43,9 @@ bench: $(VENV)/.installed
 
 nox: $(VENV)/.installed
 	$(BIN)/nox
+
+bench-report: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.report
 
 faults: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.faults

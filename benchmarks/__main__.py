@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
-from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
 from benchmarks import calls, entry_points, under_load
 from benchmarks.imports import import_time
+from benchmarks.machine import machine
 from benchmarks.table import HEADINGS, aligned, show_in
 
 RESULTS = Path(__file__).with_name("results.json")
+_PACKAGES = ("pydantic", "wrapt", "segment-analytics-python", "snowplow-tracker")
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
@@ -42,23 +41,12 @@ def main() -> None:
     met = [each.met for each in rows if each.met is not None]
     table += f"\n\n{sum(met)} bars met, {len(met) - sum(met)} not."
     print(table)
-    document = {"machine": _machine(), "quick": quick, "results": [each.document() for each in rows]}
+    document = {"machine": machine(_PACKAGES), "quick": quick, "results": [each.document() for each in rows]}
     out = options.out or (None if quick else RESULTS)
     if out is not None:
         out.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if out == RESULTS:
         show_in(DOCUMENT, table)
-
-
-def _machine() -> dict[str, object]:
-    packages = ("pydantic", "wrapt", "segment-analytics-python", "snowplow-tracker")
-    return {
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "packages": {name: version(name) for name in packages},
-    }
 
 
 if __name__ == "__main__":

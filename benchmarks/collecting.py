@@ -26,6 +26,12 @@ def environment(**more: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name == _BAN or not name.startswith(settings)} | more
 
 
+def child(module: str, *arguments: str) -> Any:
+    """Run a module of the benchmarks in a process of its own, and return the JSON that it prints."""
+    command = [sys.executable, "-m", module, *arguments]
+    return json.loads(subprocess.run(command, env=environment(), check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
 class CollectorProcess:
     """The collector of `instrument.testing` as a process, which can be killed and started again at its address.
 

@@ -18,14 +18,15 @@ _PROGRAM = "import time; start = time.perf_counter(); import {}; print(time.perf
 
 def import_time(*, quick: bool) -> Result:
     """Compare `import instrument` with `import segment.analytics`."""
-    sides = {"ours": _importing("instrument"), "theirs": _importing("segment.analytics")}
+    sides = {"ours": importing("instrument"), "theirs": importing("segment.analytics")}
     for run in sides.values():
         run()  # the first one compiles and reads the disk
     samples = interleaved(sides, 3 if quick else 20)
     return Result("import", "ms", samples.median("theirs") * 1e3, samples.median("ours") * 1e3, Bar(1.25))
 
 
-def _importing(package: str) -> Callable[[], float]:
+def importing(package: str) -> Callable[[], float]:
+    """Return what imports a package in a fresh process, and gives the seconds that it took."""
     command = [sys.executable, "-c", _PROGRAM.format(package)]
     compiled = environment()
     compiled.pop("PYTHONDONTWRITEBYTECODE", None)  # installed packages are compiled; a checkout by its first import

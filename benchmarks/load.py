@@ -7,6 +7,7 @@ the first call, and taken off.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import resource
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from time import perf_counter, sleep, thread_time
 from typing import TYPE_CHECKING
 
+from benchmarks.collecting import child
 from benchmarks.measuring import quantile
 from benchmarks.sides import SIDES
 from benchmarks.sides.driver import Setting
@@ -75,9 +77,15 @@ class Measured:
     age: tuple[float, float, float] | None = None
 
 
+def loaded(load: Load) -> Measured:
+    """Run one load in a process of its own."""
+    return Measured(**child("benchmarks.load", json.dumps(asdict(load))))
+
+
 def main() -> None:
     """Run one load."""
     load = Load(**json.loads(sys.argv[1]))
+    logging.getLogger().addHandler(logging.NullHandler())  # some clients tell of every message that they drop
     with tempfile.TemporaryDirectory() as directory:
         print(json.dumps(asdict(run(load, Path(directory)))), flush=True)
     os._exit(0)  # what clients do at an exit is not measured, and may take seconds

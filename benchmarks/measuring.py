@@ -6,10 +6,12 @@ import gc
 import statistics
 from dataclasses import dataclass
 from time import perf_counter_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +30,20 @@ class Samples:
         return statistics.median(one - other for one, other in pairs)
 
 
-def interleaved(sides: Mapping[str, Callable[[], float]], repetitions: int) -> Samples:
-    """Measure every side in turn, in the opposite order every other time."""
-    figures: dict[str, list[float]] = {name: [] for name in sides}
+def in_turn(sides: Mapping[str, Callable[[], _T]], repetitions: int) -> dict[str, list[_T]]:
+    """Run every side in turn, in the opposite order every other time, and return what each gave."""
+    given: dict[str, list[_T]] = {name: [] for name in sides}
     for repetition in range(repetitions):
         names = list(sides) if repetition % 2 == 0 else list(sides)[::-1]
         for name in names:
             gc.collect()
-            figures[name].append(sides[name]())
-    return Samples(figures)
+            given[name].append(sides[name]())
+    return given
+
+
+def interleaved(sides: Mapping[str, Callable[[], float]], repetitions: int) -> Samples:
+    """Measure every side in turn."""
+    return Samples(in_turn(sides, repetitions))
 
 
 def seconds_a_call(call: Callable[[int], object], calls: int, clock: Callable[[], int] = perf_counter_ns) -> float:

@@ -33,7 +33,7 @@ class Bar:
 
     def __str__(self) -> str:
         sign = "≤" if self.most else "≥"
-        return f"{sign} {_number(self.value)}" + ("x" if self.kind == "ratio" else "")
+        return f"{sign} {shown(self.value)}" + ("x" if self.kind == "ratio" else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ class Result:
         """Return the row for the table."""
         return [
             self.what,
-            "-" if self.theirs is None else f"{_number(self.theirs)} {self.unit}".rstrip(),
-            f"{_number(self.ours)} {self.unit}".rstrip(),
+            "-" if self.theirs is None else f"{shown(self.theirs)} {self.unit}".rstrip(),
+            f"{shown(self.ours)} {self.unit}".rstrip(),
             "-" if self.ratio is None else f"{self.ratio:.2f}x",
             "" if self.bar is None else str(self.bar),
             {None: "", True: "yes", False: "NO"}[self.met],
@@ -106,15 +106,21 @@ def aligned(headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 
 
 
 def show_in(document: Path, text: str) -> None:
-    """Put a table into a document, in the place of the one that its comment announces."""
-    before, announcement, rest = document.read_text(encoding="utf-8").partition("<!-- results -->\n")
-    if not announcement:
-        raise ValueError(f"{document.name} has no comment that announces results")
-    after = rest.partition("```text\n")[2].partition("```\n")[2] if rest.startswith("```text\n") else rest
-    document.write_text(f"{before}{announcement}```text\n{text}\n```\n{after}", encoding="utf-8")
+    """Put a table into a document, in the place of the one between its comments."""
+    put_in(document, f"```text\n{text}\n```")
 
 
-def _number(value: float) -> str:
+def put_in(document: Path, markdown: str) -> None:
+    """Put results into a document, in the place of those between its comments."""
+    before, begin, rest = document.read_text(encoding="utf-8").partition("<!-- results -->\n")
+    _, end, after = rest.partition("<!-- end of results -->\n")
+    if not begin or not end:
+        raise ValueError(f"{document.name} has no comments around its results")
+    document.write_text(f"{before}{begin}{markdown}\n{end}{after}", encoding="utf-8")
+
+
+def shown(value: float) -> str:
+    """Return a figure with as many digits as are worth reading."""
     if value == 0 or abs(value) >= 1_000:
         return f"{value:,.0f}"
     return f"{value:.3g}"

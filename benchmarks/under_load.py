@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
-import sys
-from dataclasses import asdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from benchmarks.collecting import CollectorProcess, environment
+from benchmarks.collecting import CollectorProcess, child
 from benchmarks.flatness import around
-from benchmarks.load import Load, Measured
+from benchmarks.load import Load, Measured, loaded
+from benchmarks.measuring import in_turn
 from benchmarks.sides import OURS
 from benchmarks.sink import counted, sink
 from benchmarks.table import Bar, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
 
 _PACED = 1_000.0
 """Calls a second of a busy service."""
@@ -101,7 +98,7 @@ def batched_times(messages: int, repetitions: int) -> Iterator[Result]:
 
 def flat(messages: int) -> Iterator[Result]:
     """Compare what a call costs with few and with many messages waiting; the collector is down."""
-    measured = _child("benchmarks.flatness", str(messages))
+    measured = child("benchmarks.flatness", str(messages))
     if measured["accepted"] != messages:
         raise RuntimeError(f"of {messages:,} messages, {measured['accepted']:,} were accepted")
     few = messages // 100
@@ -119,23 +116,18 @@ def flat(messages: int) -> Iterator[Result]:
 def _interleaved(
     loads: dict[str, Load], repetitions: int, url: str, received: Callable[[], int]
 ) -> dict[str, list[Measured]]:
-    runs: dict[str, list[Measured]] = {name: [] for name in loads}
-    for _ in range(repetitions):
-        for name, load in loads.items():
+    def running(name: str, load: Load) -> Callable[[], Measured]:
+        def run() -> Measured:
             before = received()
-            document = _child("benchmarks.load", json.dumps({**asdict(load), "url": url}))
+            measured = loaded(replace(load, url=url))
             came = received() - before
             if came != load.messages:
                 raise RuntimeError(f"{name}: of {load.messages:,} messages, {came:,} came")
-            runs[name].append(Measured(**document))
-    return runs
+            return measured
 
+        return run
 
-def _child(module: str, *arguments: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", module, *arguments]
-    output = subprocess.run(command, env=environment(), check=True, stdout=subprocess.PIPE, text=True).stdout
-    document: dict[str, Any] = json.loads(output)
-    return document
+    return in_turn({name: running(name, load) for name, load in loads.items()}, repetitions)
 
 
 def _median(runs: list[Measured], figure: Callable[[Measured], float]) -> float:

@@ -57,7 +57,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return match["text"] if target is None else f"[{match['text']}]({target}{match['anchor'] or ''})"
 
     def shown(match: re.Match[str]) -> str:
-        return f'{match["attribute"]}="{of_site(match["target"]) or match["target"]}"'
+        target = of_site(match["target"])
+        if target is None:
+            return match[0]
+        there = posixpath.normpath(posixpath.join(posixpath.dirname(here), target))
+        # mkdocs leaves HTML as it is, so that this has to lead from where the page is served.
+        return f'{match["attribute"]}="{posixpath.relpath(there, posixpath.dirname(page.file.dest_uri) or ".")}"'
 
     return _outside_of_fences(markdown, lambda text: _SOURCE.sub(shown, _LINK.sub(linked, text)))
 

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
 import pytest
 
@@ -16,9 +16,6 @@ from benchmarks.measuring import Samples, interleaved, quantile
 from benchmarks.sides import OURS, SIDES
 from benchmarks.sink import counted, forget, sink
 from benchmarks.table import Bar, Result, aligned
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def test_sides_are_measured_in_turn_and_in_the_opposite_order_every_other_time() -> None:
@@ -83,18 +80,15 @@ def test_a_load_is_delivered_whole(side: str) -> None:
 
 
 @pytest.mark.instrument_delivery
-@pytest.mark.parametrize("side", SIDES)
-def test_the_load_of_every_peer_is_delivered_whole(side: str, counter: str) -> None:
-    loaded(Load(side, counter, 300))
-    assert counted(counter) == 300
-    forget(counter)
-    assert counted(counter) == 0
-
-
-@pytest.fixture
-def counter() -> Iterator[str]:
+def test_a_message_that_comes_twice_is_counted_once() -> None:
+    batch = json.dumps({"batch": [{"messageId": "1"}, {"messageId": "2"}, {"messageId": "1"}]}).encode()
     with sink() as url:
-        yield url
+        for _ in range(2):
+            with urlopen(f"{url}/v1/batch", batch, timeout=10) as answer:
+                assert json.loads(answer.read()) == {"success": True}
+        assert counted(url) == 2
+        forget(url)
+        assert counted(url) == 0
 
 
 def test_an_import_is_that_of_one_client_alone() -> None:
