@@ -25,7 +25,12 @@ M_co = TypeVar("M_co", bound="Declared", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Binding(Generic[M_co]):
-    """A scope or message class, and where a handler keeps some of its fields. Made by `from_call`."""
+    """A scope or message class, and where a handler keeps some of its fields. Made by `from_call`.
+
+    Attributes:
+        model: the class.
+        sources: by field name, where the handler keeps it; the other fields are looked for.
+    """
 
     model: type[M_co]
     sources: Mapping[str, Source] = field(default_factory=lambda: MappingProxyType({}))

@@ -74,6 +74,9 @@ class Refusal(InstrumentError):
     """One message that was not accepted, with the reason.
 
     The text never contains a value of the message.
+
+    Attributes:
+        reason: by which it is counted.
     """
 
     def __init__(self, reason: Reason, text: str) -> None:

@@ -120,7 +120,7 @@ def compile_instrumentation(
     client: Client | None,
     transactional: bool | None = None,
 ) -> Instrumentation:
-    """Compile what a decorator was given.
+    """Compile what a decorator was given; `SpecDecorator` tells what each is.
 
     Raises:
         BindingError: the handler and a message do not fit.

@@ -15,7 +15,12 @@ _PASSED_OVER = frozenset({_OURS, "pydantic", "abc", "contextlib", "wrapt"})
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A line of a source file."""
+    """A line of a source file.
+
+    Attributes:
+        file: its path.
+        line: the number of the line; the first is 1.
+    """
 
     file: str
     line: int

@@ -68,6 +68,11 @@ class DeadLetters:
     def add(self, destination: str, envelope: Envelope, reason: str) -> None:
         """Keep an envelope; where the file is damaged, in a new one.
 
+        Args:
+            destination: the name of who refused it.
+            envelope: what was refused.
+            reason: why, without any value of the message.
+
         Raises:
             OSError, sqlite3.Error: it could not be written.
         """

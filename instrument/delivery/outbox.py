@@ -43,6 +43,11 @@ _SYNCHRONOUS: Final = {
 def outbox_table(metadata: MetaData, name: str = TABLE_NAME, *, schema: str | None = None) -> Table:
     """Declare the table of an outbox, to be made with the others of an application: by `create_all`, or by Alembic.
 
+    Args:
+        metadata: what the table is declared in.
+        name: its name.
+        schema: the schema of the database that it lies in; by default the connection's own.
+
     >>> from sqlalchemy import MetaData
     >>> outbox_table(MetaData()).columns.keys()
     ['id', 'message_id', 'body']

@@ -153,7 +153,7 @@ class Pipeline(ForkSafe):
         return self._dispatch is None or self._dispatch.flush(monotonic() + timeout)
 
     def close(self, timeout: float) -> bool:
-        """Flush and stop; what is not delivered by then stays in the spool; answer whether everything was."""
+        """Flush and stop; what is not delivered within a time in seconds stays in the spool; answer whether all was."""
         with self._starting:
             self._closed = True
             dispatch = self._dispatch

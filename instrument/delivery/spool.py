@@ -179,6 +179,11 @@ class Spool:
     def create(cls, directory: Path, destinations: Iterable[str], *, fsync: bool = False) -> Spool:
         """Make a new file of our own in a directory.
 
+        Args:
+            directory: where; it is made where there is none, for its user only.
+            destinations: their names; each has a cursor of its own.
+            fsync: whether each commit also survives a loss of power.
+
         Raises:
             SpoolError: the directory cannot be written.
         """
@@ -204,6 +209,12 @@ class Spool:
     @classmethod
     def adopt(cls, path: Path, lock: Lock, destinations: Iterable[str], *, fsync: bool = False) -> Spool:
         """Take over a file whose process has died, and whose lock is ours.
+
+        Args:
+            path: the file.
+            lock: ours, on the file beside it.
+            destinations: their names; one that the file does not know begins with the oldest message that is kept.
+            fsync: whether each commit also survives a loss of power.
 
         Raises:
             SpoolDamaged: the file is damaged; see `salvage`.

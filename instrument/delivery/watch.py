@@ -97,11 +97,11 @@ class Watch:
         return show_and_tell
 
     def flush(self, timeout: float) -> None:
-        """Wait until what was shown has arrived, though not for long."""
+        """Wait until what was shown has arrived, for so many seconds at most, though not for long."""
         self._pipeline.flush(min(timeout, _PATIENCE))
 
     def close(self, timeout: float) -> None:
-        """Show nothing more."""
+        """Show nothing more; what was shown may arrive for so many seconds at most, though not for long."""
         self._pipeline.close(min(timeout, _PATIENCE))
 
     @property

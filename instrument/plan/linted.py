@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LintedMessage:
-    """A message, with where its class stands."""
+    """A message, with where its class stands.
+
+    Attributes:
+        planned: the message.
+        located: where its class stands.
+    """
 
     planned: PlannedMessage
     located: Located
@@ -54,7 +59,13 @@ class LintedField:
 
 @dataclass(frozen=True, slots=True)
 class Linted:
-    """A plan with its sources."""
+    """A plan with its sources.
+
+    Attributes:
+        messages: the messages of the plan.
+        fields: every property and trait, once for the class that declares it.
+        settings: what the project wants of the linter.
+    """
 
     messages: tuple[LintedMessage, ...]
     fields: tuple[LintedField, ...]

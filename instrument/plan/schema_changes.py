@@ -65,7 +65,12 @@ class SchemaChange:
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """What the references of the two schemas lead to."""
+    """What the references of the two schemas lead to.
+
+    Attributes:
+        old: the definitions before, by name.
+        new: those after.
+    """
 
     old: Mapping[str, Any]
     new: Mapping[str, Any]

@@ -291,6 +291,10 @@ class Collector:
     def wait_for_requests(self, number: int, timeout: float = 5.0) -> list[Received]:
         """Wait until so many requests have been read, answered or not, and return every request.
 
+        Args:
+            number: how many requests.
+            timeout: seconds to wait at most.
+
         Raises:
             TimeoutError: fewer have come.
         """

@@ -39,7 +39,12 @@ _MOST_NAMES = 12
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One message, with the envelope that would have been sent."""
+    """One message, with the envelope that would have been sent.
+
+    Attributes:
+        message: what was emitted.
+        envelope: its JSON, id and time.
+    """
 
     message: Message | SegmentTrack
     envelope: Envelope

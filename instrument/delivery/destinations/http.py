@@ -58,6 +58,11 @@ class HttpApi:
     def post(self, url: str, body: bytes, headers: Mapping[str, str] | None = None) -> requests.Response:
         """Post a body, and return whatever is answered.
 
+        Args:
+            url: where to; a redirect is not followed.
+            body: JSON in UTF-8, not compressed yet.
+            headers: besides those of every request.
+
         Raises:
             Held: a test run forbids sending.
             Unavailable: nobody could be reached.

@@ -45,7 +45,16 @@ _UNSAID = (
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A field with its schema reduced, and its draft where it is none of a nested object."""
+    """A field with its schema reduced.
+
+    Attributes:
+        key: its key in the message.
+        schema: its JSON Schema, reduced.
+        required: whether it has to be there.
+        description: what the plan says of it.
+        default: its value where it is not there.
+        draft: what it was drafted as; `None` of a field of a nested object.
+    """
 
     key: str
     schema: Schema
