@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.report.figures import MEASURES
+from benchmarks.report.figures import MEASURES, Measure
 from benchmarks.sides import OURS
 from benchmarks.table import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from benchmarks.report.figures import Figures, Measure, Report, Scaled
+    from benchmarks.report.figures import Report, Scaled
 
 EVEN = 0.05
 """Figures that differ by less than this share of ours are even: repetitions differ by as much."""
@@ -68,20 +68,27 @@ def standing(measure: Measure, medians: Mapping[str, float]) -> Standing:
 
 def claims(report: Report) -> tuple[list[str], list[str]]:
     """Return the sentences about measures where a peer is ahead of ours, and those about the others."""
-    standings = [standing(measure, report.medians(measure)) for measure in MEASURES]
-    ahead = [each.sentence() for each in standings if each.ahead]
-    return ahead, [each.sentence() for each in standings if not each.ahead]
+    measures = [standing(measure, report.medians(measure)) for measure in MEASURES]
+    ahead = [each.sentence() for each in (*measures, *_of_loads(report)) if each.ahead]
+    return ahead, [each.sentence() for each in measures if not each.ahead]
+
+
+def _of_loads(report: Report) -> Iterator[Standing]:
+    for loads in report.loads(defaults=False):
+        measure = Measure("", f"a call, with {loads[OURS].messages:,} messages", "µs")
+        yield standing(measure, {name: load.call for name, load in loads.items()})
 
 
 def scaling(report: Report) -> Iterator[str]:
     """Say what more messages change: what a call costs, and what is lost."""
-    growths = [f"{name} {_growth(list(figures.loads(defaults=False))):.2f}" for name, figures in report.sides.items()]
-    loads = list(report.ours.loads(defaults=True))
-    few, many = loads[0].messages, loads[-1].messages
+    sizes = list(report.loads(defaults=False))
+    first, last = sizes[0], sizes[-1]
+    growths = [f"{name} {last[name].call / first[name].call:.2f}" for name in report.sides]
+    few, many = first[OURS].messages, last[OURS].messages
     yield f"**A call with {many:,} messages**, as a multiple of one with {few:,}: {_listed(growths)}."
-    lost = {name: _last(figures, defaults=True) for name, figures in report.sides.items()}
+    lost = list(report.loads(defaults=True))[-1]
     yield f"**At their default bounds**, of {many:,} messages {_losses(lost)}."
-    again = {name: _last(report.sides[name], defaults=False) for name, load in lost.items() if load.lost}
+    again = {name: last[name] for name, load in lost.items() if load.lost}
     if again:
         yield f"**With a queue that holds all of them**, {_losses(again)}."
 
@@ -95,14 +102,6 @@ def percent(load: Scaled) -> str:
     """Return which share came; 100 % is all of them, and no rounding of less."""
     share = 100 * load.delivered / load.messages
     return f"{share:.4g} %" if not load.lost or share < 99.95 else f"{99.9:.4g} %"
-
-
-def _growth(loads: Sequence[Scaled]) -> float:
-    return loads[-1].call / loads[0].call
-
-
-def _last(figures: Figures, *, defaults: bool) -> Scaled:
-    return list(figures.loads(defaults=defaults))[-1]
 
 
 def _losses(loads: Mapping[str, Scaled]) -> str:

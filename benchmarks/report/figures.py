@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from benchmarks.sides import OURS
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -43,6 +41,8 @@ PROCESSOR = Measure("processor", "processor time a message", "µs")
 MEMORY = Measure("memory", "peak memory", "MiB")
 IMPORT = Measure("import", "import", "ms")
 MEASURES = (*CALLS, DELIVERED, PROCESSOR, MEMORY, IMPORT)
+OVERVIEW = (CALLS[0], DELIVERED, PROCESSOR, MEMORY, IMPORT)
+"""What one look shall show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +108,10 @@ class Report:
     load: int
     sides: dict[str, Figures]
 
-    @property
-    def ours(self) -> Figures:
-        """The figures of this package."""
-        return self.sides[OURS]
+    def loads(self, *, defaults: bool) -> Iterator[dict[str, Scaled]]:
+        """Give the loads of all clients, by their names, for each size; see `Figures.loads`."""
+        sides = [figures.loads(defaults=defaults) for figures in self.sides.values()]
+        return (dict(zip(self.sides, loads, strict=True)) for loads in zip(*sides, strict=True))
 
     def medians(self, measure: Measure) -> dict[str, float]:
         """Return the median of each client."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.report.claims import claims, percent, scaling, with_unit
-from benchmarks.report.figures import MEASURES
+from benchmarks.report.figures import MEASURES, OVERVIEW
 from benchmarks.report.plots import file_name
+from benchmarks.sides import OURS
 from benchmarks.table import shown
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def page(report: Report, images: str) -> str:
 def _parts(report: Report, images: str) -> Iterator[str]:
     ahead, others = claims(report)
     yield _origin(report)
-    yield _picture("overview", "Bars for each client: " + ", ".join(each.title for each in MEASURES), images)
+    yield _picture("overview", f"Bars for each client: {'; '.join(each.title for each in OVERVIEW)}; what came", images)
     yield "### Where a peer is ahead"
     yield _bulleted(ahead) if ahead else "In none of the measures."
     yield "### Where none is"
@@ -70,8 +71,8 @@ def _row(report: Report, measure: Measure) -> list[str]:
 
 
 def _by_size(report: Report, cell: Callable[[Scaled], str], *, defaults: bool) -> str:
-    sizes = zip(*(figures.loads(defaults=defaults) for figures in report.sides.values()), strict=True)
-    rows = [[f"{loads[0].messages:,}", *map(cell, loads)] for loads in sizes]
+    sizes = report.loads(defaults=defaults)
+    rows = [[f"{loads[OURS].messages:,}", *map(cell, loads.values())] for loads in sizes]
     return _table(["messages", *report.sides], rows)
 
 

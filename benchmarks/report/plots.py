@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks.report.claims import percent, with_unit
-from benchmarks.report.figures import CALLS, DELIVERED, IMPORT, MEMORY, PROCESSOR
+from benchmarks.report.figures import OVERVIEW
 from benchmarks.sides import OURS
 from benchmarks.table import shown
 
@@ -81,7 +81,7 @@ def _settings(theme: _Theme) -> Any:
 
 
 def _overview(report: Report, theme: _Theme) -> Figure:
-    panels = [_panel(report, measure) for measure in (CALLS[0], DELIVERED, PROCESSOR, MEMORY, IMPORT)]
+    panels = [_panel(report, measure) for measure in OVERVIEW]
     return _bars([*panels, list(_delivered(report))[-1]], columns=3, theme=theme)
 
 
@@ -92,12 +92,10 @@ def _panel(report: Report, measure: Measure) -> _Panel:
 
 
 def _delivered(report: Report) -> Iterator[_Panel]:
-    loads = {name: list(figures.loads(defaults=True)) for name, figures in report.sides.items()}
-    for position, ours in enumerate(loads[OURS]):
-        each = {name: of_side[position] for name, of_side in loads.items()}
-        shares = {name: load.delivered / load.messages for name, load in each.items()}
-        labels = {name: percent(load) for name, load in each.items()}
-        yield _Panel(f"{ours.messages:,} messages", "that came, at default bounds", shares, labels)
+    for loads in report.loads(defaults=True):
+        shares = {name: load.delivered / load.messages for name, load in loads.items()}
+        labels = {name: percent(load) for name, load in loads.items()}
+        yield _Panel(f"{loads[OURS].messages:,} messages", "that came, at default bounds", shares, labels)
 
 
 def _bars(panels: Sequence[_Panel], columns: int, theme: _Theme) -> Figure:
@@ -126,16 +124,15 @@ def _scaling(report: Report, theme: _Theme) -> Figure:
     axes = figure.add_subplot()
     axes.set_xscale("log")
     axes.set_yscale("log")
-    ends: dict[str, float] = {}
-    for (name, figures), marker in zip(report.sides.items(), _MARKERS, strict=True):
-        loads = list(figures.loads(defaults=False))
-        ends[name] = loads[-1].call
+    sizes = list(report.loads(defaults=False))
+    messages = [loads[OURS].messages for loads in sizes]
+    ends = {name: load.call for name, load in sizes[-1].items()}
+    for name, marker in zip(report.sides, _MARKERS, strict=True):
         color = theme.ours if name == OURS else theme.peers
-        axes.plot([each.messages for each in loads], [each.call for each in loads], color=color, marker=marker)
-    last = max(each.messages for each in report.ours.scaling)
+        axes.plot(messages, [loads[name].call for loads in sizes], color=color, marker=marker)
     axes.set_title("processor time of the caller for a call, in µs", loc="left", fontsize=9, fontweight="bold")
     axes.set_xlabel("messages, one call after the other")
-    axes.set_xticks(sorted({each.messages for each in report.ours.scaling}))
+    axes.set_xticks(messages)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -148,7 +145,7 @@ def _scaling(report: Report, theme: _Theme) -> Figure:
     for name, height in _apart({name: _height(axes, end) for name, end in ends.items()}).items():
         axes.annotate(
             f"{name}, {shown(ends[name])} µs",
-            (last, ends[name]),
+            (messages[-1], ends[name]),
             (1.03, height),
             textcoords="axes fraction",
             va="center",

@@ -15,7 +15,7 @@ from benchmarks.load import Load, loaded
 from benchmarks.machine import machine
 from benchmarks.measuring import in_turn
 from benchmarks.report.figures import CALLS, DELIVERED, IMPORT, MEMORY, PROCESSOR, Figures, Report, Scaled
-from benchmarks.sides import OURS, SIDES
+from benchmarks.sides import SIDES
 from benchmarks.sink import counted, forget, sink
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Size:
     scales: tuple[int, ...]
 
 
-FULL = Size(rounds=5, calls=2_000, load=20_000, scales=(1_000, 10_000, 100_000, 1_000_000))
+FULL = Size(rounds=3, calls=2_000, load=20_000, scales=(1_000, 10_000, 100_000, 1_000_000))
 QUICK = Size(rounds=1, calls=100, load=300, scales=(300,))
 
 
@@ -64,9 +64,9 @@ def measured(size: Size) -> Report:
         for messages in size.scales:
             for name, loads in _in_turn(partial(_scaled, url), messages, 1).items():
                 figures[name].scaling.extend(loads[0])
-    peers = [side.distribution for name, side in SIDES.items() if name != OURS]
+    installed = [side.distribution for side in SIDES.values()]
     sys.stderr.write("\n")
-    return Report(date.isoformat(timespec="minutes"), busy, machine(["pydantic", *peers]), size.load, figures)
+    return Report(date.isoformat(timespec="minutes"), busy, machine([*installed, "pydantic"]), size.load, figures)
 
 
 def _in_turn(measure: Callable[[Side, _X], _T], what: _X, rounds: int) -> dict[str, list[_T]]:

@@ -78,6 +78,16 @@ def test_a_measure_where_peers_are_ahead_is_told_as_that(measure: Measure) -> No
     assert page(worse, "images").index("### Where a peer is ahead") < page(worse, "images").index(ahead[0])
 
 
+def test_a_size_at_which_peers_are_ahead_is_told_as_that() -> None:
+    ahead, others = claims(report({"segment": scaled(call=9.0)}))
+    (sentence,) = ahead
+    assert sentence == (
+        "**A call, with 1,000 messages**: 10 µs with ours; segment (9 µs) is ahead; "
+        "posthog (10 µs), rudderstack (10 µs), amplitude (10 µs) and snowplow (10 µs) are about even."
+    )
+    assert len(others) == len(MEASURES)
+
+
 def test_peers_are_told_in_the_order_of_their_figures() -> None:
     medians = {OURS: 100.0, "slow": 300.0, "quick": 50.0, "like": 101.0, "quicker": 20.5}
     assert standing(IMPORT, medians).sentence() == (
@@ -98,6 +108,12 @@ def test_what_is_lost_at_the_default_bounds_is_counted_and_measured_again() -> N
     assert "of 1,000 messages posthog lost 100 (90 % came)" in defaults
     assert f"{OURS}, segment, rudderstack, amplitude and snowplow lost none" in defaults
     assert raised == "**With a queue that holds all of them**, posthog lost 10 (99 % came)."
+
+
+def test_one_size_is_enough() -> None:
+    growth, defaults = scaling(report(dict.fromkeys(SIDES, scaled()[:1])))
+    assert "with 10 messages**, as a multiple of one with 10: instrument 1.00, segment 1.00" in growth
+    assert defaults.endswith("lost none.")
 
 
 def test_what_we_lose_is_told_like_what_peers_lose() -> None:

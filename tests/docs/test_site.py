@@ -11,6 +11,7 @@ import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -64,6 +65,14 @@ def test_the_site_loads_nothing_from_another_host(site: Path) -> None:
     loaded = {found["address"] for page in pages for found in _LOADED.finditer(page.read_text(encoding="utf-8"))}
     assert loaded
     assert not {each for each in loaded if ":" in each}
+
+
+def test_what_a_page_loads_is_on_the_site(site: Path) -> None:
+    """Also the pictures that a document shows by HTML, which mkdocs does not look into."""
+    for page in site.rglob("*.html"):
+        for found in _LOADED.finditer(page.read_text(encoding="utf-8")):
+            address = urlsplit(found["address"]).path
+            assert (site / address[1:] if address.startswith("/") else page.parent / address).exists(), found[0]
 
 
 def test_examples_of_docstrings_are_blocks_of_code(site: Path) -> None:
