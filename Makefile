@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The advertisement of the theme is no warning about our pages.
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: test lint types layers pytest demo docs docs-serve plan bench bench-report faults nox clean
+.PHONY: test lint types layers pytest demo docs docs-serve plan bench bench-report faults nox audit public-names dependencies clean
 
 test: lint types layers pytest
 
@@ -46,6 +46,15 @@ nox: $(VENV)/.installed
 
 bench-report: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.report
+
+public-names: $(VENV)/.installed
+	$(BIN)/python tools/public_names.py
+
+dependencies: $(VENV)/.installed
+	$(BIN)/python tools/dependencies.py
+
+audit: $(VENV)/.installed
+	$(BIN)/python tools/audit.py
 
 faults: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.faults
