@@ -25,7 +25,6 @@ _PACKAGES = ("instrument.delivery.destinations", "instrument.integrations")
 
 _SHARED = {
     "instrument.delivery.destinations.debugger",
-    "instrument.delivery.destinations.spec",
     "instrument.integrations.carried",
     "instrument.integrations.commands",
     "instrument.integrations.retries",
@@ -40,6 +39,7 @@ _OTHERS = (
     "instrument.compat.segment",
     "instrument.delivery.dead_letters",
     "instrument.delivery.forward",
+    "instrument.outcomes",
     "instrument.plan.diff",
     "instrument.plan.model",
     "instrument.prometheus",
