@@ -7,6 +7,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
+from instrument.delivery.bell import Bell
 from instrument.delivery.said import Said
 from instrument.delivery.salvage import salvage
 from instrument.delivery.spool import Spool, SpoolDamaged, SpoolError, lock_of, spool_files
@@ -60,7 +61,7 @@ class Adoption:
         """What is adopted now, and which destinations do not have all of it."""
         self._lock = threading.RLock()
         self._stopped = False
-        self._look_now = threading.Event()
+        self._look_now = Bell()
 
     def start(self) -> None:
         """Begin to look."""
@@ -69,7 +70,7 @@ class Adoption:
 
     def hurry(self) -> None:
         """Look now."""
-        self._look_now.set()
+        self._look_now.ring()
 
     @property
     def spools(self) -> Sequence[Spool]:
@@ -112,7 +113,7 @@ class Adoption:
 
     def _run(self) -> None:
         while not self._stopped:
-            self._look_now.clear()
+            self._look_now.mute()
             try:
                 self._look()
             except Exception as error:  # noqa: BLE001 - the next look may fare better

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from instrument.delivery import ownership
 from instrument.delivery.adoption import Adoption
+from instrument.delivery.bell import Bell
 from instrument.delivery.fates import Fates
 from instrument.delivery.intake import LATE, Intake
 from instrument.delivery.lane import Lane
@@ -60,7 +61,9 @@ class Dispatch:
         self._lock = threading.RLock()
         self._running = {id(lane) for lane in self.lanes}
         self._closing: int | None = None
-        self._closed = threading.Event()
+        self.closed: bool = False
+        """Whether closing has come to its end."""
+        self._end = Bell()
         self._flushed = False
         self._files_closed = False
 
@@ -71,11 +74,6 @@ class Dispatch:
             lane.start()
         if self._adoption is not None:
             self._adoption.start()
-
-    @property
-    def closed(self) -> bool:
-        """Whether closing has come to its end."""
-        return self._closed.is_set()
 
     @property
     def queued(self) -> int:
@@ -110,14 +108,15 @@ class Dispatch:
             closing, self._closing = self._closing, self._closing or threading.get_ident()
         if closing is not None:
             if closing != threading.get_ident():
-                self._closed.wait(max(0.0, deadline - monotonic()))
+                self._end.wait(deadline - monotonic())
             return self._flushed
         try:
             self._flushed = self.flush(deadline)
             self._stop(deadline)
             self._flushed = self._flushed or self.progress.settled >= self.intake.last
         finally:
-            self._closed.set()
+            self.closed = True
+            self._end.ring()
         self._close_files()
         return self._flushed
 
@@ -174,12 +173,14 @@ class Dispatch:
     def delivered(self, lane: Lane, reader: Reader, stretch: Stretch) -> None:
         """Count envelopes as delivered."""
         self._fates.delivered(lane.destination.name, self._settle(lane, reader, stretch))
+        self._told(lane, reader)
 
     def died(self, lane: Lane, reader: Reader, stretch: Stretch, reason: str) -> None:
         """Keep an envelope that a destination will never take."""
         if reader is not lane.own or self.progress.untold(stretch):
             self._fates.died(lane.destination.name, stretch.envelopes[0], reason)
         self._settle(lane, reader, stretch)
+        self._told(lane, reader)
 
     def failed(self, lane: Lane, error: BaseException, attempt: int) -> None:
         """Say that an attempt failed."""
@@ -200,7 +201,7 @@ class Dispatch:
     def exhausted(self, lane: Lane, reader: Reader) -> None:
         """Take note that a spool has nothing more for a destination."""
         if reader is lane.own:
-            self.progress.look_again()
+            self.progress.told(reader)
             return
         lane.give_back(reader)
         if self._adoption is not None and reader.spool is not None:
@@ -245,6 +246,10 @@ class Dispatch:
         self.intake.settled(self.progress.settled_bytes)
         return untold
 
+    def _told(self, lane: Lane, reader: Reader) -> None:
+        if reader is lane.own:
+            self.progress.told(reader)
+
     def _stop(self, deadline: float) -> None:
         """End the lanes, and tell of what nobody will deliver."""
         if self._adoption is not None:
@@ -261,7 +266,7 @@ class Dispatch:
 
     def _close_files(self) -> None:
         with self._lock:
-            if self._running or self._files_closed or not self._closed.is_set():
+            if self._running or self._files_closed or not self.closed:
                 return
             self._files_closed = True
         if self.spool is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from math import inf
 from time import monotonic, time
 from typing import TYPE_CHECKING, Final, Protocol
@@ -120,7 +121,7 @@ class Intake:
             self._waiting.append(envelope)
         if self._each:
             self._commit_now(envelope)
-        elif not self._work.rung:
+        elif self._work.muted():
             self._late = monotonic() + self._late_after
             self._work.ring()
         elif monotonic() > self._late:
@@ -171,10 +172,12 @@ class Intake:
     def _help(self) -> None:
         """Commit on the caller, who must not wait for a disk that is slow, nor hear of one that fails."""
         self._late = monotonic() + self._late_after
-        if self._committing.acquire(timeout=_AT_MOST):
-            try:
+        try:
+            if self._committing.acquire(timeout=_AT_MOST):
                 self._commit_safely()
-            finally:
+        finally:
+            # Also where a signal handler raised as soon as the lock was taken. Where it is not, this thread has it not.
+            with suppress(RuntimeError):
                 self._committing.release()
 
     def _commit_safely(self) -> None:

@@ -99,7 +99,7 @@ class Lane:
 
     def wake(self) -> None:
         """Say that there may be something to send."""
-        if not self._work.rung:
+        if self._work.muted():
             self._work.ring()
         if self._thread is None:
             self.start()

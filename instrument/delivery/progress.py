@@ -6,6 +6,7 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from instrument.delivery.bell import Bell
 from instrument.delivery.spool import Stretch, joined
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ class Progress:
 
     def __init__(self, readers: Sequence[Reader]) -> None:
         self._readers = readers
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._waiting: list[Bell] = []
+        self._told = {each.destination: each.cursor for each in readers}
         self._offered_until = 0
         self._offered_bytes = 0
         self._delivered_bytes = {each.destination: 0 for each in readers}
@@ -47,11 +50,10 @@ class Progress:
             self._offered_until = stretch.last
 
     def made(self, reader: Reader, stretch: Stretch) -> int:
-        """Move a reader on; answer how many of the envelopes were not given up before."""
+        """Move a reader on; answer how many of the envelopes were not given up before. `told` is to follow."""
         reader.done(stretch.last)
-        with self._changed:
+        with self._lock:
             self._delivered_bytes[reader.destination] += stretch.size
-            self._changed.notify_all()
             return self.untold(stretch)
 
     def untold(self, stretch: Stretch) -> int:
@@ -62,24 +64,36 @@ class Progress:
 
     def count_anew(self) -> None:
         """Take note that nothing waits any more but what is in memory."""
-        with self._changed:
+        with self._lock:
             for each in self._readers:
                 waiting = sum([stretch.size for stretch in each.left()])
                 self._delivered_bytes[each.destination] = self._offered_bytes - waiting
 
-    def look_again(self) -> None:
-        """Let those who wait see what has changed."""
-        with self._changed:
-            self._changed.notify_all()
+    def told(self, reader: Reader) -> None:
+        """Take note that whatever a reader has passed is counted too, and let those who wait see it."""
+        self._told[reader.destination] = reader.cursor
+        for bell in tuple(self._waiting):
+            bell.ring()
 
     def wait(self, place: int, deadline: float) -> bool:
-        """Wait until everything up to a place is settled; answer whether it was, by a time of `time.monotonic`."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self.settled >= place, max(0.0, deadline - monotonic()))
+        """Wait until everything up to a place is settled and counted; answer whether it was, by a time of `monotonic`.
+
+        Each who waits has a bell of its own: a signal handler may wait inside of a wait, or end it by raising.
+        """
+        changed = Bell()
+        self._waiting.append(changed)
+        try:
+            while min(self._told.values()) < place:
+                if not changed.wait(deadline - monotonic()):
+                    return False
+                changed.mute()
+        finally:
+            self._waiting.remove(changed)
+        return True
 
     def give_up(self, stretches: Sequence[Stretch]) -> list[Envelope]:
         """Give envelopes up; return those that had not been delivered everywhere."""
-        with self._changed:
+        with self._lock:
             left = [each.after(self.settled) for each in stretches if each.last > self.settled]
             self._given_up = frozenset(place for each in left for place in range(each.first, each.last + 1))
             return [envelope for each in left for envelope in each.envelopes]

@@ -150,7 +150,9 @@ class Collector:
         self._file: BinaryIO | None = None
         self._server: _Server | None = None
         self._accepting: threading.Thread | None = None
-        self._changed = threading.Condition()
+        # A lock of its own, since a signal handler may raise inside of a condition when that has just taken its lock.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._released = threading.Event()
         self._closing = threading.Event()
         self._behaviour = Behaviour()
@@ -196,7 +198,7 @@ class Collector:
         self._accepting.join()
         server.drop_connections()
         server.server_close()
-        with self._changed:
+        with self._lock:
             if self._file is not None:
                 self._file.close()
                 self._file = None
@@ -215,24 +217,24 @@ class Collector:
     @property
     def messages(self) -> list[dict[str, Any]]:
         """Every message that was kept, repetitions included, in the order of arrival."""
-        with self._changed:
+        with self._lock:
             return list(self._messages)
 
     @property
     def requests(self) -> list[Received]:
         """Every request to the API that was read whole."""
-        with self._changed:
+        with self._lock:
             return list(self._requests)
 
     @property
     def counts(self) -> dict[str, int]:
         """How often each message was received, by its messageId."""
-        with self._changed:
+        with self._lock:
             return dict(self._counts)
 
     def stats(self) -> dict[str, int]:
         """Return the counts that `GET /stats` answers: received, unique and duplicate messages, and requests."""
-        with self._changed:
+        with self._lock:
             unique = self._unique()
             return {
                 "received": self._received,
@@ -270,7 +272,7 @@ class Collector:
 
     def release(self) -> None:
         """Drop the connections of the requests that hang now; nothing of them is kept."""
-        with self._changed:
+        with self._lock:
             self._released.set()
             if not self._closing.is_set():
                 self._released = threading.Event()
@@ -302,19 +304,19 @@ class Collector:
         return self.requests
 
     def _wait(self, come: Callable[[], bool], number: int, what: str, timeout: float) -> None:
-        with self._changed:
+        with self._lock:
             if self._changed.wait_for(come, timeout):
                 return
         stats = ", ".join(f"{name}: {count:,}" for name, count in self.stats().items())
         raise TimeoutError(f"{number:,} {what} were awaited, and did not come within {timeout:g} seconds; {stats}")
 
     def _behave(self, behaviour: Behaviour) -> None:
-        with self._changed:
+        with self._lock:
             self._behaviour, self._times_left = behaviour, behaviour.times
 
     def _treatment(self) -> tuple[Behaviour, threading.Event]:
         """Return how to treat one request, and what lets it go if it hangs."""
-        with self._changed:
+        with self._lock:
             behaviour = self._behaviour
             if self._times_left is not None:
                 self._times_left -= 1
@@ -362,7 +364,7 @@ class Collector:
     def _record(self, request: Received, messages: Sequence[dict[str, Any]]) -> None:
         lines = b"".join(_line(message) for message in messages) if self._file is not None else b""
         ids = [message_id for each in messages if isinstance(message_id := each.get("messageId"), str)]
-        with self._changed:
+        with self._lock:
             if self._file is not None:
                 self._file.write(lines)
             self._requests.append(request)
