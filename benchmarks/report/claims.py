@@ -101,7 +101,7 @@ def with_unit(figure: float, measure: Measure) -> str:
 def percent(load: Scaled) -> str:
     """Return which share came; 100 % is all of them, and no rounding of less."""
     share = 100 * load.delivered / load.messages
-    return f"{share:.4g} %" if not load.lost or share < 99.95 else f"{99.9:.4g} %"
+    return f"{min(share, 99.9) if load.lost else share:.3g} %"
 
 
 def _losses(loads: Mapping[str, Scaled]) -> str:

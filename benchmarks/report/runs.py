@@ -102,7 +102,10 @@ class _Delivered:
 def _delivered(url: str, side: Side, messages: int, *, defaults: bool = False) -> _Delivered:
     forget(url)
     load = Load(side.name, url, messages, defaults=defaults)
-    return _Delivered(load, loaded(load), counted(url))
+    run = _Delivered(load, loaded(load), counted(url))
+    if not run.came:
+        raise RuntimeError(f"nothing came of {side.name}: does benchmarks/sink.py know where its version posts to?")
+    return run
 
 
 def _under_load(runs: list[_Delivered]) -> dict[str, list[float]]:
