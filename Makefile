@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The advertisement of the theme is no warning about our pages.
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: test lint types layers pytest demo docs docs-serve plan bench bench-report faults nox audit public-names dependencies clean
+.PHONY: test lint types layers pytest demo docs docs-serve plan bench bench-report faults soak fuzz nox audit public-names dependencies clean
 
 test: lint types layers pytest
 
@@ -58,6 +58,13 @@ audit: $(VENV)/.installed
 
 faults: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.faults
+
+SECONDS ?= 600
+soak: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.soak $(SECONDS)
+
+fuzz: $(VENV)/.installed
+	$(BIN)/pytest -n auto tests/fuzz --hypothesis-profile=fuzz
 
 $(VENV)/.installed: pyproject.toml tools/make_venv.sh
 	sh tools/make_venv.sh $(PYTHON) $(VENV)

@@ -19,6 +19,9 @@ Source = Union[str, "Callable[[Call], Any]"]
 """One place where a handler keeps a value: a parameter's name or dotted path, `"result…"`, `"error…"`,
 `"duration"` (seconds), or a callable that gets the `Call`."""
 
+_MOST_NAMES = 32
+"""Of a dotted path, which is compiled to as many nested expressions: Python takes some ninety."""
+
 D = TypeVar("D", bound="Declared")
 M_co = TypeVar("M_co", bound="Declared", covariant=True)
 
@@ -70,5 +73,10 @@ def check_path(source: object, where: str) -> None:
         raise BindingError(
             f"{where}: a source is a parameter's name, a dotted path, or a callable, not {type(source).__name__}."
         )
-    if not all(source.split(".")):
+    names = source.split(".")
+    if not all(names):
         raise BindingError(f"{where}: {source!r} is no dotted path; write for instance 'cluster.id' or 'result.id'.")
+    if len(names) > _MOST_NAMES:
+        raise BindingError(
+            f"{where}: a dotted path has {_MOST_NAMES} names at most, not {len(names)}; give a callable instead."
+        )

@@ -401,7 +401,8 @@ class Client:
         return Refusal(Reason.DISABLED, f"the client is disabled: {self._why_disabled}")
 
     def _timeout(self, timeout: float | None) -> float:
-        return self.settings.flush_timeout if timeout is None else timeout
+        # `max` last, so that what is no number waits for nothing.
+        return self.settings.flush_timeout if timeout is None else max(0.0, min(timeout, threading.TIMEOUT_MAX))
 
 
 class Taking(Protocol):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from platformdirs import user_state_path
-from pydantic import AliasChoices, Field, ValidationInfo, field_validator
+from pydantic import AliasChoices, AnyHttpUrl, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic_core import from_json
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from instrument.loopback import is_loopback
 from instrument.privacy.marks import Policy
 
 _SHORTEST_KEY = 16
+_A_DAY = 86_400.0
+"""Seconds. No system call waits for more than some weeks, and nobody means to."""
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -53,7 +57,7 @@ class Settings(BaseSettings):
     """Where the spool lies; by default in the user's state directory."""
     spool_max_bytes: int = Field(default=256 << 20, gt=0)
     """How much may wait to be delivered, in bytes."""
-    flush_timeout: float = Field(default=5.0, ge=0, allow_inf_nan=False)
+    flush_timeout: float = Field(default=5.0, ge=0, le=_A_DAY, allow_inf_nan=False)
     """Seconds: the deadline at exit, and of `flush` and `close`."""
     strict: bool = False
     """Raise instead of log."""
@@ -73,9 +77,9 @@ class Settings(BaseSettings):
     """Where envelopes go; by default to Segment."""
     gzip: bool = False
     """Whether bodies are compressed."""
-    timeout: float = Field(default=15.0, gt=0, allow_inf_nan=False)
+    timeout: float = Field(default=15.0, gt=0, le=_A_DAY, allow_inf_nan=False)
     """Seconds to wait for Segment's answer."""
-    proxies: Mapping[str, str] | None = None
+    proxies: Annotated[Mapping[str, str] | None, NoDecode] = None
     """By protocol, as for requests."""
     oauth_client_id: str | None = None
     """With the next two: authenticate by OAuth instead of the write key."""
@@ -89,18 +93,55 @@ class Settings(BaseSettings):
     """The scope of the token."""
     pii_key: str | None = Field(default=None, repr=False)
     """The key of the hashes of personal data, of 16 characters or more."""
-    pii: Mapping[str, Policy | Mapping[str, Policy]] = Field(default_factory=dict[str, Policy])
+    pii: Annotated[Mapping[str, Policy | Mapping[str, Policy]], NoDecode] = Field(default_factory=dict[str, Policy])
     """What becomes of personal data: by category; and by the name of a destination, by category for it alone."""
     consent_default: Literal["granted", "refused"] = "refused"
     """What holds for a category of which nothing is known whether the user agrees to it."""
-    sample_rates: Mapping[str, _Share] = Field(default_factory=dict[str, float])
+    sample_rates: Annotated[Mapping[str, _Share], NoDecode] = Field(default_factory=dict[str, float])
     """By an event's name, the share of users for whom it is sent, in place of the class's own."""
-    rate_limits: Mapping[str, _Rate] = Field(default_factory=dict[str, float])
+    rate_limits: Annotated[Mapping[str, _Rate], NoDecode] = Field(default_factory=dict[str, float])
     """By an event's name, how many a second are sent at most, in place of the class's own."""
     disabled_events: Annotated[Sequence[str], NoDecode] = ()
     """Names of events that are not sent; in the environment with commas between them."""
     before_send: Callable[[Any], Any] | Sequence[Callable[[Any], Any]] | None = None
     """Called with each message, one after the other: returns it, a changed copy, or `None` to drop it."""
+
+    @field_validator("*")
+    @classmethod
+    def _only_text(cls, value: object) -> object:
+        if isinstance(value, str) and not _is_utf8(value):
+            raise ValueError("it is no text in UTF-8")
+        return value
+
+    @field_validator("proxies", "pii", "sample_rates", "rate_limits", mode="before")
+    @classmethod
+    def _json(cls, text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        try:
+            return from_json(text)
+        except (TypeError, ValueError):  # the former where it is no UTF-8
+            raise ValueError('as text it is a JSON object: write for instance {"name": "value"}') from None
+
+    @field_validator("host")
+    @classmethod
+    def _only_addresses(cls, host: str | None) -> str | None:
+        try:
+            _ADDRESS.validate_python(host or None)
+        except ValidationError:
+            raise ValueError("it is the base address of an HTTP API, for instance https://api.segment.io") from None
+        return host
+
+    @field_validator("spool_dir")
+    @classmethod
+    def _only_paths(cls, path: Path | None) -> Path | None:
+        try:
+            named = b"" if path is None else os.fsencode(path)
+        except UnicodeError:
+            named = b"\0"
+        if b"\0" in named:
+            raise ValueError("no directory of this system can have that name")
+        return path
 
     @field_validator("write_key")
     @classmethod
@@ -142,7 +183,9 @@ class Settings(BaseSettings):
     def _only_destinations(cls, destinations: Sequence[Any] | None) -> Sequence[Any] | None:
         if not all(callable(getattr(each, "send", None)) for each in destinations or ()):
             raise ValueError("a destination has a method `send`")
-        names = [each.name for each in destinations or ()]
+        names = [getattr(each, "name", None) for each in destinations or ()]
+        if not all(isinstance(each, str) and _is_utf8(each) for each in names):
+            raise ValueError("a destination has a `name`, which is a text")
         if len({*names}) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise ValueError(f"two destinations have the name {twice!r}, by which is known what each has: rename one")
@@ -165,3 +208,14 @@ class Settings(BaseSettings):
             "auth_server": self.oauth_auth_server,
             "scope": self.oauth_scope,
         }
+
+
+_ADDRESS: TypeAdapter[AnyHttpUrl | None] = TypeAdapter(AnyHttpUrl | None)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeError:  # a lone surrogate: of bytes in the environment that are no UTF-8
+        return False
+    return True

@@ -15,6 +15,8 @@ from benchmarks.faults.records import Recording
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from instrument import Client
+
 JOB = "BENCHMARK_JOB"
 """The environment variable that holds a job."""
 PROBE, POISON = "Fault Probe", "poison"
@@ -35,6 +37,7 @@ class Job:
         spool_dir: where our client spools.
         records: where every call is written down.
         flush_timeout: seconds that our client takes at an exit, at most.
+        spool_max_bytes: how much may wait in our client.
         run: the number of the process.
         messages: how many each thread sends.
         rate: calls a second of each thread; `None` for one after the other.
@@ -52,6 +55,7 @@ class Job:
     spool_dir: str
     records: str
     flush_timeout: float
+    spool_max_bytes: int = 256 << 20
     run: int = 0
     messages: int = 1_000
     rate: float | None = None
@@ -87,19 +91,27 @@ class Sending:
         self._recording.note(run, number, accepted, at, at - start)
 
 
-def _ours(job: Job) -> tuple[Send, Callable[[], object], Callable[[], object]]:
-    from benchmarks.faults.events import FaultProbe, Poison  # noqa: PLC0415 - each process imports one client alone
-    from instrument import configure  # noqa: PLC0415
+def configured(job: Job, on_error: Callable[[BaseException, str], object] | None = None) -> Client:
+    """Return our client, as a job has it."""
+    from instrument import configure  # noqa: PLC0415 - each process imports one client alone
     from instrument.delivery.destinations.nats import NatsDestination  # noqa: PLC0415
 
-    client = configure(
+    return configure(
         write_key="faults",
         host=job.url,
         spool_dir=job.spool_dir,
+        spool_max_bytes=job.spool_max_bytes,
         durability=job.durability,  # type: ignore[arg-type]
         flush_timeout=job.flush_timeout,
         destinations=[NatsDestination(job.nats, replicas=len(job.nats))] if job.nats else None,
+        on_error=on_error,
     )
+
+
+def _ours(job: Job) -> tuple[Send, Callable[[], object], Callable[[], object]]:
+    from benchmarks.faults.events import FaultProbe, Poison  # noqa: PLC0415 - each process imports one client alone
+
+    client = configured(job)
 
     def send(run: int, number: int, poison: bool) -> bool:  # noqa: FBT001
         event = Poison if poison else FaultProbe

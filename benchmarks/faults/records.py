@@ -42,9 +42,18 @@ class Recording:
         os.write(self._descriptor, _FORMAT.pack(run, number, accepted, at, took))
 
 
-def read(path: Path) -> Iterator[Record]:
-    """Return what was written, in order."""
-    content = path.read_bytes() if path.exists() else b""
+def written(path: Path) -> int:
+    """Return how many records there are."""
+    return path.stat().st_size // _FORMAT.size if path.exists() else 0
+
+
+def read(path: Path, skip: int = 0) -> Iterator[Record]:
+    """Return what was written, in order, but for so many of the first."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        file.seek(skip * _FORMAT.size)
+        content = file.read()
     whole = len(content) - len(content) % _FORMAT.size
     for run, number, accepted, at, took in _FORMAT.iter_unpack(content[:whole]):
         yield Record(run, number, bool(accepted), at, took)

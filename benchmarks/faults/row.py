@@ -68,6 +68,7 @@ class Outcome:
         oldest_lost: how old the oldest lost message was when its process was killed, in seconds, at p50 and p99 of
             the runs that lost any, and at most; `None` where none was lost, or nothing was killed.
         most_lost: how many messages may be lost, where the row damages some.
+        lost_alive: lost messages of processes that were not killed.
         notes: what else there is to say.
         expectations: what has to be true of it, besides what has to be of every row.
     """
@@ -84,6 +85,7 @@ class Outcome:
     gaps: int
     oldest_lost: tuple[float, float, float] | None
     most_lost: int = 0
+    lost_alive: int = 0
     notes: list[str] = field(default_factory=list[str])
     expectations: list[Expectation] = field(default_factory=list[Expectation])
 
@@ -134,6 +136,7 @@ class Row:
             most = f"at most {outcome.most_lost}" if outcome.most_lost else "nothing"
             yield Expectation(f"{most} lost", outcome.lost <= outcome.most_lost)
             return
+        yield Expectation("nothing lost but by the killed", outcome.lost_alive == 0)
         yield Expectation("the lost are the newest", outcome.gaps == 0)
         if case.durability == "batched":
             young = outcome.oldest_lost is None or outcome.oldest_lost[1] < YOUNG

@@ -50,9 +50,15 @@ class Size:
 
 
 class Sender:
-    """A process that sends, whose first and last step are asked for; see `benchmarks.faults.sender`."""
+    """A process that sends, whose first and last step are asked for.
 
-    def __init__(self, job: Job, patience: float) -> None:
+    Args:
+        job: what it sends.
+        patience: seconds after which it is killed, when it was asked to end.
+        program: the module that it runs.
+    """
+
+    def __init__(self, job: Job, patience: float, program: str = "benchmarks.faults.sender") -> None:
         self.run = job.run
         self._records = Path(job.records)
         self._recorded = 0
@@ -61,13 +67,18 @@ class Sender:
         self.gave_up = False
         self._patience = patience
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.faults.sender"],
+            [sys.executable, "-m", program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             env=environment(**job.environment()),
         )
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
 
     def go(self) -> Self:
         """Wait until it is ready, and let it send."""
@@ -252,6 +263,7 @@ class Scene:
             exit=max(ended, default=None),
             gaps=_gaps(lost, delivered),
             oldest_lost=self._oldest(lost),
+            lost_alive=sum(self._killed_at.get(record.run) is None for record in lost),
         )
         if any(sender.gave_up for sender in self.senders):
             outcome.notes.append("did not end, and was killed")
@@ -261,8 +273,12 @@ class Scene:
             outcome.notes.append(f"{left} spools left")
         return outcome
 
+    @property
+    def _killed_at(self) -> dict[int, float | None]:
+        return {sender.run: sender.killed_at for sender in self.senders}
+
     def _oldest(self, lost: Iterable[Record]) -> tuple[float, float, float] | None:
-        killed_at = {sender.run: sender.killed_at for sender in self.senders}
+        killed_at = self._killed_at
         oldest: dict[int, float] = {}
         for record in lost:
             at = killed_at.get(record.run)

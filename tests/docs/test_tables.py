@@ -121,6 +121,7 @@ def _another(value: object, field: str) -> str:
         "proxies": '{"https": "http://127.0.0.1:9"}',
         "late": "refuse",
         "debug_host": "::1",
+        "host": "https://events.eu1.segmentapis.com",
         "enabled": "true",
         "durability": "memory",
         "pii_key": "another key of the tests",

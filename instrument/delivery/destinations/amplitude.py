@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_json
 
 from instrument.delivery.destination import Limits
-from instrument.delivery.destinations.http import HttpApi, HttpDestination
+from instrument.delivery.destinations.http import Answer, HttpApi, HttpDestination
 from instrument.delivery.destinations.spec import present, translated, unsupported
 from instrument.version import LIBRARY, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import requests
     from typing_extensions import Unpack
 
     from instrument.delivery.destinations.http import HttpOptions
@@ -79,7 +78,7 @@ class AmplitudeDestination(HttpDestination):
         events = list(chain.from_iterable(translated(batch, self._events)))
         response = self._api.post(self._url, to_json({"api_key": self._api_key, "events": events, "options": _OPTIONS}))
         if _is_wrong_key(response):
-            raise self._api.wrong_key(f"{self._url} answered {response.status_code} {response.reason}")
+            raise self._api.wrong_key(f"{self._url} answered {response.status} {response.reason}")
         self._api.check(response)
 
     def _events(self, call: Call) -> list[Event]:
@@ -108,12 +107,12 @@ def _surroundings(call: Call) -> Event:
     }
 
 
-def _is_wrong_key(response: requests.Response) -> bool:
+def _is_wrong_key(response: Answer) -> bool:
     """Whether the answer is about the key: Amplitude has no status of its own for that."""
-    if response.status_code != HTTPStatus.BAD_REQUEST:
+    if response.status != HTTPStatus.BAD_REQUEST:
         return False
     try:
-        answer = response.json()
+        answer = response.document()
         return answer.get("missing_field") == "api_key" or "api key" in str(answer.get("error")).lower()
     except (ValueError, AttributeError):
         return False

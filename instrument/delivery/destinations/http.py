@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import base64
 import gzip as gzip_format
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypedDict
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import requests
+from pydantic_core import from_json
 from segment.analytics.request import parse_retry_after
 
 from instrument.delivery.destination import Held, Rejected, Unavailable, network_blocked
+from instrument.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +24,10 @@ if TYPE_CHECKING:
     from instrument.delivery.destination import Limits
 
 _SUCCESS = 2
+_MOST_READ = 64 << 10
+"""Bytes of a body that are read: those that mean something are a few hundred."""
+_MOST_SAID = 100
+"""Characters of a status line that are repeated in the log."""
 _UNAUTHORIZED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _LATER = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS, 460)
 
@@ -36,6 +44,38 @@ class HttpOptions(TypedDict, total=False):
     gzip: bool
     timeout: float
     proxies: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered.
+
+    Attributes:
+        url: who answered.
+        status: the status.
+        reason: what the status line says besides.
+        retry_after: the seconds that it asks to wait before the next attempt, a few minutes at most.
+        body: as much of it as came in time, uncompressed.
+        whole: whether that is all of it.
+    """
+
+    url: str
+    status: int
+    reason: str
+    retry_after: float | None
+    body: bytes
+    whole: bool
+
+    def document(self) -> Any:
+        """Return what the body says, which is to be JSON.
+
+        Raises:
+            ValueError: it is none.
+            Unavailable: it broke off.
+        """
+        if not self.whole:
+            raise Unavailable(f"{self.url} answered {self.status}, and broke off")
+        return from_json(self.body)
 
 
 class HttpApi:
@@ -55,7 +95,7 @@ class HttpApi:
         self._proxies = dict(options.get("proxies") or {}) or None
         self.forget_connections()
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str] | None = None) -> requests.Response:
+    def post(self, url: str, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
         """Post a body, and return whatever is answered.
 
         Args:
@@ -70,18 +110,39 @@ class HttpApi:
         check_allowed()
         encoding = {"Content-Encoding": "gzip"} if self._gzip else {}
         try:
-            return self._session.post(
+            with self._session.post(
                 url,
                 data=gzip_format.compress(body, compresslevel=6) if self._gzip else body,
                 headers={"Content-Type": "application/json", **(headers or {}), **encoding},
                 timeout=self._timeout,
                 proxies=self._proxies,
                 allow_redirects=False,
-            )
-        except requests.RequestException as error:
+                stream=True,
+            ) as response:
+                said = printable(response.reason or "")[:_MOST_SAID]
+                asked = _asked_to_wait(response)
+                return Answer(url, response.status_code, said, asked, *self._body(response))
+        except (OSError, ValueError) as error:  # what requests raises, and what it lets through of others
             raise Unavailable(f"{url} cannot be reached ({type(error).__name__})") from None
 
-    def check(self, response: requests.Response) -> None:
+    def _body(self, response: requests.Response) -> tuple[bytes, bool]:
+        """Read a body, but no endless one, nor for ever; and tell whether it came to its end.
+
+        What matters was said in the status line: a batch that was taken is not sent again because of its body.
+        """
+        body = bytearray()
+        deadline = monotonic() + self._timeout
+        try:
+            # One at a time, since more would be waited for, however slowly they come.
+            for piece in response.iter_content(1):
+                body += piece
+                if len(body) >= _MOST_READ or monotonic() >= deadline:
+                    return bytes(body), False
+        except (OSError, ValueError):  # broken off, of another length or encoding than was said
+            return bytes(body), False
+        return bytes(body), True
+
+    def check(self, answer: Answer) -> None:
         """Return if an answer means that the batch is safe.
 
         Raises:
@@ -89,16 +150,16 @@ class HttpApi:
             Held: the key or the address is wrong.
             Unavailable: whoever answered is overloaded, or out of order.
         """
-        status = response.status_code
+        status = answer.status
         if status // 100 == _SUCCESS:
             return
-        said = f"{response.url.partition('?')[0]} answered {status} {response.reason}"
+        said = f"{answer.url.partition('?')[0]} answered {status} {answer.reason}"
         if status in _UNAUTHORIZED:
             raise self.wrong_key(said)
         if status < HTTPStatus.BAD_REQUEST or status == HTTPStatus.NOT_FOUND:
             raise Held(f"{said}: check {self._address}")
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _LATER:
-            raise Unavailable(said, parse_retry_after(response))
+            raise Unavailable(said, answer.retry_after)
         raise Rejected(said)
 
     def wrong_key(self, said: str) -> Held:
@@ -139,6 +200,13 @@ class HttpDestination:
     def close(self) -> None:
         """Close the connections."""
         self._api.close()
+
+
+def _asked_to_wait(response: requests.Response) -> float | None:
+    try:
+        return parse_retry_after(response)
+    except Exception:  # noqa: BLE001 - whatever the parsing of dates makes of the header
+        return None
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

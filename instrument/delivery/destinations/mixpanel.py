@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import to_json
 
 from instrument.delivery.destination import Limits, Rejected
-from instrument.delivery.destinations.http import HttpApi, HttpDestination, basic
+from instrument.delivery.destinations.http import Answer, HttpApi, HttpDestination, basic
 from instrument.delivery.destinations.spec import as_uuid, present, translated, unsupported
 from instrument.version import LIBRARY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import requests
     from typing_extensions import Unpack
 
     from instrument.delivery.destinations.http import HttpOptions
@@ -156,10 +155,10 @@ def _insert_id(message_id: str) -> str:
     return message_id if _INSERT_ID.fullmatch(message_id) else as_uuid(message_id)
 
 
-def _is_taken(response: requests.Response) -> bool:
+def _is_taken(response: Answer) -> bool:
     """Whether an answer of 200 really means that the profiles were set."""
     try:
-        answer = response.json()
+        answer = response.document()
         return bool(answer["status"] == 1)
     except (ValueError, LookupError, TypeError):
         return False

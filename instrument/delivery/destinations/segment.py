@@ -76,7 +76,7 @@ class SegmentDestination(HttpDestination):
         """
         check_allowed()  # before a token is asked for, too
         response = self._api.post(self._url, segment_body(batch, self._write_key), self._headers())
-        if self._oauth is not None and response.status_code in _TOKEN_REFUSED:
+        if self._oauth is not None and response.status in _TOKEN_REFUSED:
             self._oauth.clear_token()
         self._api.check(response)
 
