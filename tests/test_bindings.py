@@ -115,6 +115,15 @@ class TestFromCall:
             "write for instance 'cluster.id' or 'result.id'."
         )
 
+    def test_a_path_that_is_longer_than_any(self) -> None:
+        with pytest.raises(BindingError) as raised:
+            BoundCluster.from_call(cluster_id=".".join(["cluster"] * 500))
+        at = here(-1)
+        assert str(raised.value) == (
+            f"{at}: BoundCluster.from_call: field 'cluster_id': a dotted path has 32 names at most, not 500; "
+            "give a callable instead."
+        )
+
     def test_a_source_for_a_field_named_as_the_method_s_own_parameter(self, tracked: Recorder) -> None:
         class BoundOddlyNamed(Track, BoundScope):
             cls: int

@@ -687,3 +687,23 @@ class TestOwnDestinations:
         client = Client(write_key="key", destinations=[])
         assert not client.enabled
         assert client.flush()
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), 1e300, 10**400])
+def test_there_is_no_time_too_long_to_wait(
+    make: Callable[..., Client], destination: Destination, timeout: float
+) -> None:
+    client = make()
+    client.track(ping(1))
+    assert client.flush(timeout)
+    client.track(ping(2))
+    assert client.close(timeout)
+    assert destination.numbers == [1, 2]
+
+
+def test_what_is_no_time_waits_for_nothing(make: Callable[..., Client], destination: Destination) -> None:
+    destination.hang()
+    client = make()
+    client.track(ping(1))
+    assert [client.flush(each) for each in (float("nan"), -1.0)] == [False, False]
+    destination.open_.set()

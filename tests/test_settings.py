@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from instrument import MemoryDestination
 from instrument.settings import Settings
 
 
@@ -20,6 +21,12 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
         if name.startswith("INSTRUMENT_") or name == "SEGMENT_CLIENT_KEY":
             monkeypatch.delenv(name)
     return monkeypatch
+
+
+class Unnamed:
+    """A destination that forgot what it is called."""
+
+    def send(self, batch: object) -> None: ...
 
 
 DEFAULTS: dict[str, Any] = {
@@ -147,6 +154,8 @@ def test_other_variables_of_the_prefix_are_left_alone(environment: pytest.Monkey
         ("flush_timeout", -0.1),
         ("flush_timeout", float("nan")),
         ("flush_timeout", float("inf")),
+        ("flush_timeout", 1e300),
+        ("timeout", 1e300),
         ("timeout", 0),
         ("timeout", float("nan")),
         ("spool_max_bytes", 0),
@@ -157,6 +166,19 @@ def test_other_variables_of_the_prefix_are_left_alone(environment: pytest.Monkey
         ("on_drop", "canary"),
         ("destinations", 3),
         ("destinations", ["canary"]),
+        ("destinations", [Unnamed()]),
+        ("destinations", [MemoryDestination(name="canary\udcff")]),
+        ("host", "canary"),
+        ("host", "http://[canary"),
+        ("host", "file:///canary"),
+        ("spool_dir", "canary\0"),
+        ("spool_dir", "canary\ud800"),
+        ("write_key", "canary\udcff"),
+        ("pii_key", "canary of sixteen\udcff"),
+        ("proxies", "canary"),
+        ("pii", "[canary"),
+        ("sample_rates", "{canary"),
+        ("rate_limits", "\udcff"),
     ],
 )
 def test_what_does_not_fit_is_told_by_name_and_without_the_value(name: str, value: Any) -> None:

@@ -47,7 +47,9 @@ _telling = st.sampled_from(
 )
 # What the environment can hold: no zero bytes, and what is no UTF-8 as the surrogates that Python makes of it.
 _environment_texts = _telling | st.binary(max_size=40).map(lambda each: os.fsdecode(each.replace(b"\0", b"")))
-_arguments: st.SearchStrategy[Any] = _telling | any_text | _numbers | st.none() | st.booleans() | st.lists(_numbers, max_size=2)
+_arguments: st.SearchStrategy[Any] = (
+    _telling | any_text | _numbers | st.none() | st.booleans() | st.lists(_numbers, max_size=2)
+)
 _arguments |= st.dictionaries(any_text, any_text | _numbers, max_size=2)
 
 
