@@ -133,6 +133,9 @@ class Adoption:
         except SpoolError as error:
             self._said.warn("adopt", "%s. What lies in it waits.", error)
             return
+        except Exception as error:  # noqa: BLE001 - no file that is not ours may stand before those that are
+            self._said.warn("adopt", "%s: reading it raised %s. What lies in it waits.", path, type(error).__name__)
+            return
         if lost:
             self._heir.lost(lost)
         if spool is not None:

@@ -430,7 +430,8 @@ class Spool:
         return SpoolDamaged(f"{self.path}: damaged")
 
 
-_TABLES = "SELECT sql FROM sqlite_master WHERE type = 'table' ORDER BY name"
+# Everything that has a definition: a trigger or a view is none of ours either.
+_TABLES = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
 _parents_connections: list[sqlite3.Connection] = []
 
 
@@ -447,7 +448,11 @@ def stretch_of(row: Sequence[Any]) -> Stretch | None:
     first, count, at, message_ids, bodies, sealed = row
     if not isinstance(bodies, bytes) or sealed != _seal(first, count, at, message_ids, bodies):
         return None
+    if not (isinstance(message_ids, str) and isinstance(at, float) and isinstance(first, int) and first > 0):
+        return None
     lines = bodies.split(b"\n")
+    if not count == len(lines) == message_ids.count("\n") + 1:
+        return None
     envelopes = list(map(Envelope._make, zip(message_ids.split("\n"), lines, strict=True)))
     return Stretch(first, at, envelopes, len(bodies) - len(lines) + 1)
 
@@ -547,7 +552,9 @@ def partition(root: Path, key: str) -> Path:
 
 def spool_files(directory: Path) -> list[Path]:
     """Return the spools of a directory, oldest first, whoever owns them."""
-    return sorted(directory.glob(f"*{_SUFFIX}"), key=_modified)
+    found = directory.glob(f"*{_SUFFIX}")
+    # A pipe of that name would be waited for.
+    return sorted([each for each in found if each.is_file()], key=_modified)
 
 
 def files_of(path: Path) -> Iterator[Path]:
