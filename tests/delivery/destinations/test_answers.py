@@ -54,9 +54,7 @@ def test_a_batch_that_was_taken_is_taken_whatever_the_body_is(
     server: Answering, destination: SegmentDestination, answer: Answer
 ) -> None:
     server.answer([answer])
-    destination.send([envelope(1)])
-    destination.send([envelope(2)])
-    assert server.answered >= 1
+    destination.send([envelope(1)])  # and does not raise
 
 
 @pytest.mark.parametrize(
@@ -90,7 +88,6 @@ def test_a_redirect_is_not_followed(server: Answering, destination: SegmentDesti
     server.answer([Answer((b"HTTP/1.1 307 Moved\r\nLocation: " + server.url.encode() + b"/x\r\n\r\n",))])
     with pytest.raises(Held, match="answered 307 Moved: check the host"):
         destination.send([envelope(1)])
-    assert server.answered <= 1
 
 
 def test_no_status_line_commands_the_terminal_of_who_reads_the_log(
