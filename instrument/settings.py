@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     """Called with each error of the instrumentation, and the place."""
     on_drop: Callable[[Any, str], object] | None = None
     """Called with each envelope that will never be delivered, and the reason."""
-    destinations: Sequence[Any] | None = None
+    destinations: Annotated[Sequence[Any] | None, NoDecode] = None
     """Where envelopes go; by default to Segment."""
     gzip: bool = False
     """Whether bodies are compressed."""
@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     """By an event's name, how many a second are sent at most, in place of the class's own."""
     disabled_events: Annotated[Sequence[str], NoDecode] = ()
     """Names of events that are not sent; in the environment with commas between them."""
-    before_send: Callable[[Any], Any] | Sequence[Callable[[Any], Any]] | None = None
+    before_send: Annotated[Callable[[Any], Any] | Sequence[Callable[[Any], Any]] | None, NoDecode] = None
     """Called with each message, one after the other: returns it, a changed copy, or `None` to drop it."""
 
     @field_validator("*")

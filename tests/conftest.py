@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 # A busy machine is no failure.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
-# As `make fuzz` has them: every test, but those that say how many examples they have, has fifty times as many.
-settings.register_profile("fuzz", settings.get_profile("tests"), max_examples=5_000)
+# As `make fuzz` has them: every test, but those that say how many examples they have, has twenty times as many.
+settings.register_profile("fuzz", settings.get_profile("tests"), max_examples=2_000)
 
 __all__ = ["_hidden_browser", "browser", "browser_context", "browser_problems", "page"]
 

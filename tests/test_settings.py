@@ -188,6 +188,14 @@ def test_what_does_not_fit_is_told_by_name_and_without_the_value(name: str, valu
     assert "canary" not in str(raised.value)
 
 
+@pytest.mark.parametrize("name", ["destinations", "before_send", "pii", "proxies", "sample_rates"])
+def test_a_variable_that_is_nested_too_deep_is_told_as_any_other(environment: pytest.MonkeyPatch, name: str) -> None:
+    environment.setenv(f"INSTRUMENT_{name.upper()}", "[" * 5_000)
+    with pytest.raises(ValidationError) as raised:
+        Settings()
+    assert {error["loc"][0] for error in raised.value.errors()} == {name}
+
+
 def test_they_do_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().strict = True

@@ -1,4 +1,4 @@
-"""How many examples a fuzz test has: few in a run of the tests, fifty times as many by `make fuzz`."""
+"""How many examples a fuzz test has: few in a run of the tests, twenty times as many by `make fuzz`."""
 
 from __future__ import annotations
 

@@ -125,7 +125,8 @@ def _of_old_form(rules: dict[str, Any], where: str, prefix: str) -> Iterator[_Pl
         if is_list(value):
             yield from _listed(value, where, f"{prefix}{key}", kind)
         elif is_object(value) and value:
-            yield _Placed(_Rule(type=kind, schema_=value), f"{where}: {prefix}{key}")
+            place = f"{where}: {prefix}{key}"
+            yield _Placed(validated(_Rule, {"type": kind, "jsonSchema": value}, place), place)
         elif value:
             raise PlanFileError(f"{where}: {prefix}{key}", "a list of rules is expected here")
 

@@ -229,3 +229,14 @@ def test_a_fault_is_told_with_its_place_in_the_file(workshop: Workshop, plan: An
     assert result.exit_code == 1
     assert problem in result.output
     assert not workshop.package.exists()
+
+
+def test_the_old_form_may_have_one_schema_for_all_identify_calls(workshop: Workshop) -> None:
+    plan = {"name": "Shop", "rules": {"events": [], "identify": {"properties": {"plan": {"type": "string"}}}}}
+    assert "class UserTraits(Identify, UserScope):\n    plan: str | None = None\n" in workshop.made(plan)
+
+
+def test_the_old_form_has_a_name_for_each_event(workshop: Workshop) -> None:
+    result = workshop.codegen({"name": "Shop", "events": {"properties": {"plan": {"type": "string"}}}})
+    assert result.exit_code == 1
+    assert "plan.json: events: " in result.output
