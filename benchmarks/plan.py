@@ -7,13 +7,16 @@ there is a browser, how long its page takes to answer a search.
 from __future__ import annotations
 
 import argparse
+import resource
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from time import perf_counter, process_time
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from benchmarks.table import aligned
+from instrument.cli.plan_options import without_garbage_collection
 from instrument.plan.check import PlanChecker
 from instrument.plan.collect import collect
 from instrument.plan.exports.code_links import CodeLinks
@@ -90,12 +93,15 @@ def main() -> None:
 def _measured(root: Path, messages: int) -> Iterator[Row]:
     _write(root / "plan_shop", messages)
     project = Project(root, ("plan_shop",))
-    watch = _Watch()
-    import_packages(project)
-    yield watch.row(f"importing {messages:,} events, each with a handler")
-    watch = _Watch()
-    plan = collect(project)
-    yield watch.row("making the plan of what is imported")
+    for form in (Form.PLAN, Form.HTML):
+        yield _commanded(root, form)
+    with without_garbage_collection():
+        watch = _Watch()
+        import_packages(project)
+        yield watch.row(f"importing {messages:,} events, each with a handler")
+        watch = _Watch()
+        plan = collect(project)
+        yield watch.row("making the plan of what is imported")
     for form in Form:
         watch = _Watch()
         text = exported(plan, form, CodeLinks())
@@ -111,6 +117,15 @@ def _write(package: Path, messages: int) -> None:
         numbers = range(module, messages, _MODULES)
         source = _HEAD.format(module=module) + "".join(_EVENT.format(number=each, module=module) for each in numbers)
         package.joinpath(f"events_{module}.py").write_text(source, encoding="utf-8")
+
+
+def _commanded(root: Path, form: Form) -> Row:
+    """Measure the whole of a command, in a process of its own."""
+    arguments = ("plan", "export", "--package", "plan_shop", "--project", root, "--format", form.value)
+    watch = _Watch(of=resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "instrument.cli", *map(str, arguments)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return watch.row(f"instrument plan export --format {form.value}")
 
 
 def _checked(plan: Plan) -> Iterator[Row]:
@@ -161,11 +176,17 @@ def _taken(devtools: CDPSession) -> float:
 class _Watch:
     """Measures from when it was made."""
 
-    def __init__(self) -> None:
-        self._wall, self._processor = perf_counter(), process_time()
+    def __init__(self, of: int = resource.RUSAGE_SELF) -> None:
+        self._of = of
+        self._wall, self._processor = perf_counter(), self._spent()
 
     def row(self, what: str) -> Row:
-        return what, f"{perf_counter() - self._wall:.3f}", f"{process_time() - self._processor:.3f}"
+        return what, f"{perf_counter() - self._wall:.3f}", f"{self._spent() - self._processor:.3f}"
+
+    def _spent(self) -> float:
+        """Return the seconds on the processor: of this process, or of those that it has waited for."""
+        usage = resource.getrusage(self._of)
+        return usage.ru_utime + usage.ru_stime
 
 
 if __name__ == "__main__":

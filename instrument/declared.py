@@ -81,6 +81,10 @@ class Declared(BaseModel, defer_build=True):
         return bind(cls, sources)
 
 
+# Pydantic evaluates those of every base again for each class, and these are no fields.
+Declared.__annotations__.clear()
+
+
 def _field_names(cls: type[Declared]) -> dict[str, type]:
     """Name every annotated field of the class and its bases, with the class that annotates it."""
     return {

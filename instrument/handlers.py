@@ -109,8 +109,10 @@ class Handler:
         source = _EXPRESSIONS[parameter.kind].format(
             name=repr(name), index=index, default=own("default"), taken=own("taken")
         )
-        taken = frozenset(each.name for each in self.parameters.values() if each.kind in _NAMED)
-        return Expression(source, {"default": default, "taken": taken}, certain=True)
+        names: dict[str, object] = {"default": default}
+        if parameter.kind is parameter.VAR_KEYWORD:
+            names["taken"] = frozenset(each.name for each in self.parameters.values() if each.kind in _NAMED)
+        return Expression(source, names, certain=True)
 
     def hints(self) -> Mapping[str, Any]:
         """Return the types of the parameters, as far as their annotations can be evaluated."""

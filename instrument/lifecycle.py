@@ -63,8 +63,10 @@ class Instrumentation:
             frame = call.frame
             if client.plain and not (call.late or plan.read_id or (frame is not None and frame.context)):
                 # The short way of most messages: whatever is in its way, the careful one meets again, and says so.
-                encode = plan.encode or client.encoder_of(plan.model, plain=plan.plain)
-                client.direct.take(encode(plan.collect(call), client.next_stamp(), PLAIN_TAIL))  # type: ignore[union-attr,misc]
+                short = plan.short
+                made = short.collect(call)  # compiles the rest, at the first call
+                encode = short.encode or client.encoder_of(plan.model, plain=short.plain)
+                client.direct.take(encode(made, client.next_stamp(), PLAIN_TAIL))  # type: ignore[union-attr,misc]
                 return
         except Exception:  # noqa: BLE001, S110 - see above
             pass

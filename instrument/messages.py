@@ -192,6 +192,10 @@ class Message(Declared, abstract=True):
         return self.model_dump(by_alias=True, exclude={*IDENTITY, *ids})
 
 
+# Pydantic evaluates those of every base again for each class, and these are no fields.
+Message.__annotations__.clear()
+
+
 if sys.version_info < (3, 11) and not TYPE_CHECKING:
 
     class _TakesName(ABCMeta):

@@ -23,7 +23,7 @@ from instrument.privacy.redaction import UNCONFIGURED
 from instrument.validation import field_path, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pydantic.fields import FieldInfo
 
@@ -56,7 +56,7 @@ class Candidate:
     Attributes:
         origin: the place as a person would name it; the provenance.
         expression: gives the value, or `MISSING`.
-        read: the same, compiled.
+        read: the same, compiled at its first call.
     """
 
     origin: str
@@ -65,8 +65,21 @@ class Candidate:
 
     @classmethod
     def of(cls, origin: str, expression: Expression) -> Candidate:
-        """Compile a candidate."""
-        return cls(origin, expression, expression.reader())
+        """Make a candidate."""
+        return cls(origin, expression, _at_first_call(expression.reader))
+
+
+def _at_first_call(compiled: Callable[[], Read]) -> Read:
+    """Put off compiling a function until it is called: most of what is decorated is not called in most processes."""
+    read: Read | None = None
+
+    def first(call: Call) -> Any:
+        nonlocal read
+        if read is None:
+            read = compiled()
+        return read(call)
+
+    return first
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +99,38 @@ class FieldPlan:
     default: str | None
 
 
+@dataclass(slots=True)
+class ShortWay:
+    """How an envelope is made of a call, in as few steps as the message class allows.
+
+    Attributes:
+        collect: reads the fields from a call and checks them. It gives the message, or only its fields where that is
+            enough.
+        plain: whether it gives only the fields; known, as the next, once it was called.
+        encode: makes the envelope of what `collect` gave; `None` where that is for the client to say, since the class
+            asks for more, or was not complete at the first call.
+    """
+
+    collect: Callable[[Call], Any]
+    plain: bool = False
+    encode: Encode[Any] | None = None
+
+    @classmethod
+    def compiled_when_called(cls, model: type[Message], fields: Sequence[FieldPlan]) -> ShortWay:
+        """Compile it at the first call."""
+
+        def compile_and_collect(call: Call) -> Any:
+            codec, way.encode = _short_way(model)
+            way.plain = codec is not None
+            expressions = [(plan.name, [each.expression for each in plan.candidates]) for plan in fields]
+            collect = collector(expressions, _validator(model) if codec is None else codec.validate)
+            way.collect = collect  # the last, since whoever has it takes the others for compiled
+            return collect(call)
+
+        way = cls(compile_and_collect)
+        return way
+
+
 @dataclass(frozen=True, slots=True)
 class MessagePlan:
     """How one message is built from a call.
@@ -95,11 +140,7 @@ class MessagePlan:
         moment: when it is emitted.
         fields: where each field comes from.
         validate: makes the message of the values.
-        collect: reads the fields from a call and checks them: the above, compiled. It gives the message, or only its
-            fields where that is enough.
-        plain: whether it gives only the fields.
-        encode: makes the envelope of what `collect` gave; `None` where that is for the client to say, since the class
-            asks for more, or is complete only at its first message.
+        short: the above, compiled.
         read_id: gives the id of the message, where it has one of its own.
         transactional: whether it waits for the transaction that it is emitted in.
     """
@@ -108,9 +149,7 @@ class MessagePlan:
     moment: Moment
     fields: tuple[FieldPlan, ...]
     validate: Callable[[dict[str, Any]], Message]
-    collect: Callable[[Call], Any]
-    plain: bool
-    encode: Encode[Any] | None
+    short: ShortWay
     read_id: Read | None
     transactional: bool
 
@@ -122,15 +161,15 @@ class MessagePlan:
         """
         made: object = None
         with suppress(Exception):  # whatever it was, building place by place meets it again, and says so
-            made = self.collect(call)
-            if self.plain:  # only its fields, which are read once: a source may be a function
+            made = self.short.collect(call)
+            if self.short.plain:  # only its fields, which are read once: a source may be a function
                 made = self.validate(cast("dict[str, Any]", made))
         return made if isinstance(made, self.model) else self.build(call)[0]
 
     def build(self, call: Call) -> tuple[Message, dict[str, str]]:
         """Build the message place by place, and tell where each field came from.
 
-        The envelope of what is built is what `collect` and `encode` give; this way knows which field is at fault.
+        The envelope of what is built is what the short way gives; this one knows which field is at fault.
 
         Raises:
             Refusal: a field was not found, its source raised, or a value does not fit.
@@ -218,23 +257,21 @@ def compile_message(
     Raises:
         BindingError: a source that this handler cannot have, or a required field of the event with no possible
             source; naming the handler, the field, and what was tried.
-        DeclarationError: the message class is abstract.
+        DeclarationError: the message class is abstract, or hides a mark of personal data.
     """
     bound = message if isinstance(message, Binding) else Binding(message)
+    declaration_of(bound.model)  # raises where the class is abstract
+    if bound.model.__pydantic_complete__:
+        holds_personal_data(bound.model)  # raises where the class hides a mark
     sources = {**_scope_sources(scope, bound.model), **bound.sources}
     compiler = _Compiler(handler, bound.model, moment, has_failed_if=has_failed_if)
     fields = tuple(compiler.field(name, info, sources.get(name)) for name, info in bound.model.model_fields.items())
-    codec, encode = _short_way(bound.model)
-    validate = _validator(bound.model)
-    expressions = [(plan.name, [each.expression for each in plan.candidates]) for plan in fields]
     return MessagePlan(
         model=bound.model,
         moment=moment,
         fields=fields,
-        validate=validate,
-        collect=collector(expressions, validate if codec is None else codec.validate),
-        plain=codec is not None,
-        encode=encode,
+        validate=_validator(bound.model),
+        short=ShortWay.compiled_when_called(bound.model, fields),
         read_id=None if message_id is None else compiler.message_id(message_id),
         transactional=moment is Moment.SUCCESS if transactional is None else transactional,
     )
@@ -398,11 +435,10 @@ def _scoped(name: str) -> Expression:
 
 def _identity(name: str, argument: Expression) -> Expression:
     """Read the identity from the request scope; in strict mode, ask where a parameter of the name says otherwise."""
-    scoped, given = _scoped(name).reader(), argument.reader()
+    scoped = _scoped(name)
 
-    def checked(call: Call) -> Any:
-        value = scoped(call)
-        if call.strict and value is not MISSING and given(call) not in (MISSING, value):
+    def checked(call: Call, value: object, given: object) -> object:
+        if value is not MISSING and given not in (MISSING, value):
             raise Refusal(
                 Reason.AMBIGUOUS,
                 f"field {name!r}: the request scope and the parameter {name!r} of {call.handler.name} differ. "
@@ -411,7 +447,8 @@ def _identity(name: str, argument: Expression) -> Expression:
             )
         return value
 
-    return Expression(f"{own('checked')}(call)", {"checked": checked})
+    source = f"({own('checked')}(call, {scoped.source}, {argument.source}) if call.strict else {scoped.source})"
+    return Expression(source, {**scoped.names, **argument.names, "checked": checked})
 
 
 def _default_text(info: FieldInfo) -> str:

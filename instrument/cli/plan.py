@@ -21,6 +21,7 @@ from instrument.cli.plan_options import (
     extra_installed,
     project_of,
     read_plan,
+    without_garbage_collection,
 )
 from instrument.plan.exports.code_links import CodeLinks
 from instrument.plan.exports.files import write, write_all
@@ -57,6 +58,7 @@ def list_messages(
 
     Exits with 2 where a module cannot be imported.
     """
+    context.with_resource(without_garbage_collection())
     if context.invoked_subcommand is not None:
         if packages or exclude or as_json:
             raise typer.BadParameter(f"write the options after {context.invoked_subcommand}, which they are for")

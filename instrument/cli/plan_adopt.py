@@ -9,8 +9,6 @@ import typer
 
 from instrument.cli import text
 from instrument.cli.plan_codegen import Force, Output, Prune, complaining, report
-from instrument.plan.adopt.adoption import adopt as adopt_code
-from instrument.plan.codegen.making import make_package
 
 _COMMAND = "instrument plan adopt"
 
@@ -28,6 +26,9 @@ def adopt(
 
     The code is read, and not run. Calls that cannot be read are told with their file and line.
     """
+    from instrument.plan.adopt.adoption import adopt as adopt_code  # noqa: PLC0415 - slow, and for this command alone
+    from instrument.plan.codegen.making import make_package  # noqa: PLC0415 - as above
+
     with complaining():
         adoption = adopt_code(code)
         for each in adoption.unread:

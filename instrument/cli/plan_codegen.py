@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from instrument.cli import text
-from instrument.plan.codegen.formats import read_plan
-from instrument.plan.codegen.making import Making, make_package
 from instrument.plan.codegen.problems import MissingExtra, PackageError, PlanFileError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from instrument.plan.codegen.making import Making
 
 COMMAND = "instrument plan codegen"
 
@@ -40,6 +40,9 @@ def codegen(
     Run it again when the plan has changed: classes and fields keep their names, and modules that are written by hand
     in the same package are left alone.
     """
+    from instrument.plan.codegen.formats import read_plan  # noqa: PLC0415 - slow, and for this command alone
+    from instrument.plan.codegen.making import make_package  # noqa: PLC0415 - as above
+
     with complaining():
         made = make_package(read_plan(plan), output, COMMAND, prune=prune, force=force)
     report(made, output)

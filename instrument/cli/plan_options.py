@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -105,6 +106,23 @@ def read_plan(file: Path) -> Plan:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise typer.BadParameter(f"{file} is no plan file: {where + ': ' if where else ''}{first['msg']}") from None
+
+
+@contextmanager
+def without_garbage_collection() -> Generator[None]:
+    """Look for no garbage until a command has ended, nor in what it leaves.
+
+    There is little, since classes live as long as the process; and to look through thousands of them takes as long as
+    to make a plan of them.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
 
 
 @contextmanager

@@ -142,6 +142,10 @@ class _Finder(ast.NodeVisitor):
                         self._add(model, "direct", node.lineno)
         self.generic_visit(node)
 
+    def visit(self, node: ast.AST) -> None:
+        if not isinstance(node, _LEAVES):
+            super().visit(node)
+
     def _visit_all(self, nodes: Iterable[ast.AST]) -> None:
         for node in nodes:
             self.visit(node)
@@ -180,6 +184,10 @@ class _Finder(ast.NodeVisitor):
             if name in imports:
                 return imports[name]
         return None
+
+
+# Most of a tree, and nothing is in them.
+_LEAVES = (ast.Name, ast.Constant, ast.expr_context)
 
 
 def _member(owner: Any, name: str) -> Any:

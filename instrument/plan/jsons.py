@@ -1,8 +1,10 @@
-"""What JSON is made of, told apart with types."""
+"""What JSON is made of, told apart with types, and a document of it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from pydantic_core import to_json
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -16,3 +18,16 @@ def is_object(value: object) -> TypeIs[dict[str, Any]]:
 def is_list(value: object) -> TypeIs[list[Any]]:
     """Whether a value out of JSON is a list."""
     return isinstance(value, list)
+
+
+def written(value: object) -> str:
+    """Return a value as the text of a file that people read too.
+
+    >>> print(written({"name": "Größe", "kinds": []}))
+    {
+      "name": "Größe",
+      "kinds": []
+    }
+    <BLANKLINE>
+    """
+    return to_json(value, indent=2).decode() + "\n"

@@ -7,11 +7,12 @@ place has no line: each edit above a class or a handler would move it. Lines are
 
 from __future__ import annotations
 
-import json
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from instrument.plan.jsons import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -227,7 +228,7 @@ class Plan(_Part):
     def to_json(self) -> str:
         """Return the text of the plan file: places without lines, see above."""
         content = self.without_lines().model_dump(mode="json", exclude_defaults=True)
-        return json.dumps({"format": self.format, **content}, indent=2, ensure_ascii=False) + "\n"
+        return written({"format": self.format, **content})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Plan:

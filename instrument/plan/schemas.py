@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import override
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pydantic import BaseModel
+    from pydantic.json_schema import JsonSchemaMode
     from pydantic_core.core_schema import IntSchema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -64,9 +65,23 @@ def any_order(value: Any) -> Any:
     return value
 
 
+def _is_plain(value: object) -> bool:
+    """Whether a value is written as it is, so that no serialiser need be made for it."""
+    return (
+        value is None
+        or type(value) in _PLAIN
+        or (type(value) is list and all(map(_is_plain, cast("list[object]", value))))
+    )
+
+
 class _AsSent(GenerateJsonSchema):
     # A default without a JSON form is left out, which is no news to whoever asked for the plan.
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012 - as pydantic has it
+
+    @property
+    @override
+    def mode(self) -> JsonSchemaMode:
+        return "serialization"  # whatever a model within says of itself, and without asking it at each step
 
     @override
     def int_schema(self, schema: IntSchema) -> dict[str, Any]:
@@ -80,9 +95,7 @@ class _AsSent(GenerateJsonSchema):
 
     @override
     def encode_default(self, dft: Any) -> Any:
-        if dft is None or type(dft) in _PLAIN:
-            return dft  # as it is, without a serialiser made for it
-        return super().encode_default(any_order(dft))
+        return dft if _is_plain(dft) else super().encode_default(any_order(dft))
 
     @override
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from instrument.errors import Reason, Refusal
 from instrument.handlers import Nature
 from instrument.lifecycle import Instrumentation
 from instrument.messages import Message, declaration_of, declared_messages
+from instrument.resolution import ShortWay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -202,13 +203,20 @@ class Observer:
             branch = _branch(instrumentation.handler, plan)
 
             def encode(*args: Any) -> Envelope:
-                envelope = (plan.encode or client.encoder_of(plan.model, plain=plan.plain))(*args)
+                short = plan.short
+                envelope = (short.encode or client.encoder_of(plan.model, plain=short.plain))(*args)
                 self._see(plan.model, branch)
                 return envelope
 
+            def collect(call: Call) -> Any:
+                made = plan.short.collect(call)
+                observed.plain = plan.short.plain
+                return made
+
+            observed = ShortWay(collect, encode=encode)
             self._take_note(instrumentation)
             with self._now.emitting(plan.model, branch):
-                original(instrumentation, replace(plan, encode=encode), call, client)
+                original(instrumentation, replace(plan, short=observed), call, client)
 
         return emit
 

@@ -6,12 +6,12 @@ of it again. https://json-schema.org/draft/2020-12
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from instrument.plan.envelope_schema import envelope_schema
 from instrument.plan.exports.naming import class_names, slugs
 from instrument.plan.exports.references import moved, pointer
+from instrument.plan.jsons import written
 from instrument.plan.schemas import DIALECT
 
 if TYPE_CHECKING:
@@ -123,4 +123,4 @@ def known(notes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(schema: dict[str, Any]) -> str:
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return written(schema)

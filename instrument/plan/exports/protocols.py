@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from instrument.plan.exports.json_schema import field_facts, field_notes, known, message_notes, scope_notes
 from instrument.plan.exports.references import inlined
-from instrument.plan.jsons import is_list, is_object
+from instrument.plan.jsons import is_list, is_object, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,7 +36,7 @@ def document(plan: Plan) -> str:
         "rules": [_rule(messages) for messages in rules.values()],
         "x-instrument-scope-classes": scope_notes(plan.scopes),
     }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return written(content)
 
 
 def _rule(messages: Sequence[PlannedMessage]) -> dict[str, Any]:
