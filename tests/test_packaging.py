@@ -224,7 +224,8 @@ def _packages(distributions: Iterable[str]) -> set[str]:
 
 
 def _foreign(imported: Iterable[str]) -> set[str]:
-    return {name.partition(".")[0] for name in imported} - sys.stdlib_module_names - {"instrument"}
+    newer = {"tomllib"}  # of the standard library from Python 3.11 on
+    return {name.partition(".")[0] for name in imported} - sys.stdlib_module_names - newer - {"instrument"}
 
 
 def _with_parents(name: str) -> list[str]:
