@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
 
+from instrument.client import swap_default_client
 from tests.browsers import _hidden_browser, browser, browser_context, browser_problems, need_browser, page
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Iterator
 
 # A busy machine is no failure.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -22,3 +24,13 @@ __all__ = ["_hidden_browser", "browser", "browser_context", "browser_problems", 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     need_browser(item)
+
+
+@pytest.fixture
+def unconfigured() -> Iterator[None]:
+    """No default client, as in a fresh process; the one that a test makes is closed and forgotten."""
+    before = swap_default_client(None)
+    yield
+    ours = swap_default_client(before)
+    if ours is not None:
+        ours.close()

@@ -145,16 +145,6 @@ def make(tmp_path: Path, destination: Destination) -> Iterator[Callable[..., Cli
     _until(lambda: not [each for each in threading.enumerate() if each.name == f"instrument-{destination.name}"])
 
 
-@pytest.fixture
-def unconfigured() -> Iterator[None]:
-    """No default client, as in a fresh process."""
-    before = swap_default_client(None)
-    yield
-    ours = swap_default_client(before)
-    if ours is not None:
-        ours.close(PATIENCE)
-
-
 class TestWithoutAKey:
     @pytest.fixture(autouse=True)
     def _no_key(self, monkeypatch: pytest.MonkeyPatch) -> None:

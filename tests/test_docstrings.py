@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 import instrument
-from instrument.client import swap_default_client
 from instrument.messages import registry
 
 if TYPE_CHECKING:
@@ -31,14 +30,10 @@ MODULES = [
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left() -> Iterator[None]:
+def _nothing_is_left(unconfigured: None) -> Iterator[None]:
     """Forget the messages and the default client that examples make."""
-    before = swap_default_client(None)
     with registry.isolated():
         yield
-    made = swap_default_client(before)
-    if made is not None:
-        made.close()
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import Engine
 
-from instrument.client import swap_default_client
 from instrument.messages import registry
 from instrument.settings import Settings
 from tests.docs.documents import DOCUMENTS, ROOT, as_module, blocks, name_of, unchanging
@@ -31,17 +30,13 @@ _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 @pytest.fixture
-def module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModuleType]:
-    """A module `app` for the blocks of one document, whose declarations, default client and connections are forgotten after it."""
+def module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, unconfigured: None) -> Iterator[ModuleType]:
+    """A module `app` for the blocks of one document, whose declarations and connections are forgotten after it."""
     module = ModuleType("app")
     monkeypatch.setitem(sys.modules, "app", module)
     monkeypatch.chdir(tmp_path)
-    before = swap_default_client(None)
     with registry.isolated():
         yield module
-    ours = swap_default_client(before)
-    if ours is not None:
-        ours.close()
     for value in vars(module).values():
         if isinstance(value, Engine):
             value.dispose()

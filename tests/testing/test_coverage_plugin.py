@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from instrument.client import Client, swap_default_client
+from instrument.client import Client
 from instrument.lifecycle import Instrumentation
 from instrument.messages import registry
 from tests.docs.documents import ROOT, blocks
@@ -60,7 +60,7 @@ WITHOUT = tuple(f"-pno:{name}" for name in ("randomly", "hypothesispytest", "any
 
 
 @pytest.fixture
-def shop(pytester: pytest.Pytester) -> Iterator[pytest.Pytester]:
+def shop(pytester: pytest.Pytester, unconfigured: None) -> Iterator[pytest.Pytester]:
     """An application and its tests, without the default client of the outer run; what they declare is forgotten."""
     package = pytester.mkpydir("shop")
     package.joinpath("analytics.py").write_text(ANALYTICS)
@@ -68,12 +68,8 @@ def shop(pytester: pytest.Pytester) -> Iterator[pytest.Pytester]:
     package.joinpath("legacy.py").write_text("")
     pytester.makepyfile(test_shop=TESTS)
     pytester.syspathinsert()
-    before = swap_default_client(None)
     with registry.isolated():
         yield pytester
-    ours = swap_default_client(before)
-    if ours is not None:
-        ours.close()
 
 
 def run(inner: pytest.Pytester, *args: str) -> pytest.RunResult:

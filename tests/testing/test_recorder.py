@@ -117,7 +117,7 @@ def test_the_default_client_of_before_is_back_after_the_block_even_when_it_raise
     assert default_client() is before
 
 
-def test_an_application_that_configures_itself_inside_the_block_is_recorded_all_the_same() -> None:
+def test_an_application_that_configures_itself_inside_the_block_is_recorded_all_the_same(unconfigured: None) -> None:
     with recording() as tracked:
         memory = MemoryDestination()
         configured = configure(destinations=[memory])
