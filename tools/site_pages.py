@@ -44,25 +44,24 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     here = page.file.src_uri
     document = _DOCUMENTS.get(here, f"docs/{here}")
 
-    def of_site(target: str) -> str | None:
+    def of_site(target: str) -> File | None:
         path = posixpath.normpath(posixpath.join(posixpath.dirname(document), target))
-        there = _PAGES.get(path, path.removeprefix("docs/"))
-        known = path in _PAGES or (path.startswith("docs/") and files.get_file_from_path(there) is not None)
-        return posixpath.relpath(there, posixpath.dirname(here) or ".") if known else None
+        known = path in _PAGES or path.startswith("docs/")
+        return files.get_file_from_path(_PAGES.get(path, path.removeprefix("docs/"))) if known else None
 
     def linked(match: re.Match[str]) -> str:
         if not (_ROOT / document).parent.joinpath(match["target"]).exists():
             return match[0]  # mkdocs says that it is broken
-        target = of_site(match["target"])
-        return match["text"] if target is None else f"[{match['text']}]({target}{match['anchor'] or ''})"
+        file = of_site(match["target"])
+        if file is None:
+            return match["text"]
+        target = posixpath.relpath(file.src_uri, posixpath.dirname(here) or ".")
+        return f"[{match['text']}]({target}{match['anchor'] or ''})"
 
     def shown(match: re.Match[str]) -> str:
-        target = of_site(match["target"])
-        if target is None:
-            return match[0]
-        there = posixpath.normpath(posixpath.join(posixpath.dirname(here), target))
-        # mkdocs leaves HTML as it is, so that this has to lead from where the page is served.
-        return f'{match["attribute"]}="{posixpath.relpath(there, posixpath.dirname(page.file.dest_uri) or ".")}"'
+        # mkdocs leaves HTML as it is: what stands there is read from the address of the page.
+        file = of_site(match["target"])
+        return match[0] if file is None else f'{match["attribute"]}="{file.url_relative_to(page.file)}"'
 
     return _outside_of_fences(markdown, lambda text: _SOURCE.sub(shown, _LINK.sub(linked, text)))
 
