@@ -11,6 +11,7 @@ import pydantic
 
 import instrument
 from instrument.declared import IDENTITY, Declared
+from instrument.messages import Alias, Group, Identify, Page, Screen, Track
 from instrument.names import words
 from instrument.scopes import Scope
 
@@ -27,6 +28,11 @@ _TAKEN_MODULES = frozenset({"scopes", "objects"})
 
 # What the annotations of a class look up in the class itself first.
 _TAKEN_FIELD_NAMES = frozenset({"bool", "dict", "dt", "float", "int", "list", "set", "str", "tuple", *IDENTITY})
+
+# What a page, or another message, has for itself: it has the fields of its scopes too.
+_TAKEN_BY_HEIRS: frozenset[str] = frozenset().union(
+    *(each.__reserved_names__ for each in (Track, Identify, Group, Page, Screen, Alias))
+)
 
 # pydantic warns of every name that begins like this.
 _PROTECTED = ("model_validate", "model_dump")
@@ -53,7 +59,8 @@ def class_identifier(text: str, *, otherwise: str) -> str:
 def field_identifier(key: str, base: type[Declared] = Scope) -> str:
     """Return the name of a field for any key, in snake_case.
 
-    A name that the language, pydantic or the Segment spec needs for itself is followed by an underscore.
+    A name that the language, pydantic or the Segment spec needs for itself is followed by an underscore; of a scope's,
+    also one that any message needs which inherits from it.
 
     Args:
         key: the key.
@@ -63,13 +70,15 @@ def field_identifier(key: str, base: type[Declared] = Scope) -> str:
     ('first_name', 'product_id', 'class_')
     >>> field_identifier("event"), field_identifier("json"), field_identifier("42")
     ('event_', 'json_', 'field_42')
+    >>> field_identifier("Name"), field_identifier("Name", instrument.Track)
+    ('name_', 'name')
     """
     name = "_".join(word.lower() for part in _parts(key) for word in words(part))[:_MAX_LENGTH].rstrip("_")
     # Lower-casing may leave what is no letter of an identifier.
     name = "_".join(_parts(name))
     if not name[:1].isidentifier() or name.startswith(_PROTECTED):
         name = f"field_{name}".rstrip("_")
-    return f"{name}_" if _is_taken(name, base) else name
+    return f"{name}_" if _is_taken(name, base) or (base is Scope and name in _TAKEN_BY_HEIRS) else name
 
 
 def module_identifier(path: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from instrument.declared import Declared
 from instrument.names import event_name
 from instrument.plan.codegen.annotations import annotate
 from instrument.plan.codegen.classes import ClassSource, FieldSource
@@ -18,7 +19,6 @@ from instrument.scopes import Scope
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from instrument.declared import Declared
     from instrument.plan.codegen.annotations import Annotation
     from instrument.plan.codegen.drafts import Draft, DraftScope
     from instrument.plan.codegen.known import KnownNames
@@ -147,7 +147,9 @@ class _Package:
         for each in _dependencies_first(objects, self.annotations):
             name = self.names.objects[each.id]
             arguments = ["BaseModel", "frozen=True", 'extra="allow"' if each.open else 'extra="forbid"']
-            module.add(ClassSource(name, arguments, each.description, self._fields(module, each.id, name)))
+            module.add(
+                ClassSource(name, arguments, each.description, self._fields(module, each.id, name, base=Declared))
+            )
             if any(not annotation.refers_to <= above for annotation in self.annotations[each.id]):
                 waiting.append(name)
             above.add(each.id)

@@ -16,7 +16,7 @@ from instrument.plan.codegen.identifiers import can_be_class, can_be_field, clas
 from tests.strategies import texts
 
 _names = texts | st.sampled_from(
-    ["class", "event", "json", "copy", "user_id", "model_dump_all", "_x", "dt", "ﬁle", "İ"]
+    ["class", "event", "Name", "category", "json", "copy", "user_id", "model_dump_all", "_x", "dt", "ﬁle", "İ"]
 )
 
 
@@ -28,6 +28,11 @@ class IdentifierScope(Scope):
 def test_every_text_has_a_class_name(text: str) -> None:
     name = class_identifier(text, otherwise="Event")
     assert can_be_class(name)
+
+
+@pytest.mark.parametrize("key", ["Name", "category", "Traits", "properties", "event"])
+def test_a_field_of_a_scope_has_no_name_that_a_message_of_any_call_needs(key: str) -> None:
+    assert field_identifier(key) == f"{key.lower()}_"
 
 
 @given(_names)
