@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 from importlib import import_module
-from inspect import isclass, isroutine
+from inspect import isroutine
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.docs.documents import DOCUMENTS, ROOT, blocks
-from tools.public_names import WRITTEN, public_modules, public_names
+from tools.public_names import WRITTEN, is_class, public_modules, public_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,4 +77,4 @@ def test_what_a_public_module_defines_is_explained(module: str, names: list[str]
         if line.startswith(prefix)
     }
     values = {name: getattr(import_module(module), name, None) for name in own if "." not in name}
-    assert [name for name, value in values.items() if (isclass(value) or isroutine(value)) and not value.__doc__] == []
+    assert [name for name, value in values.items() if (is_class(value) or isroutine(value)) and not value.__doc__] == []

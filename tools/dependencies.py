@@ -59,7 +59,7 @@ class Needed:
 
 def licence_of(metadata: Message) -> str:
     """Return the licence that a package's metadata tell: the expression, else the classifiers, else the free text."""
-    expression = metadata["License-Expression"]
+    expression = metadata.get("License-Expression")
     if expression:
         return str(expression)
     classifiers = [each for each in metadata.get_all("Classifier", []) if each.startswith("License :: ")]
@@ -68,7 +68,7 @@ def licence_of(metadata: Message) -> str:
     ]
     if any(told):
         return " OR ".join(sorted({each for each in told if each}))
-    return _identifier(str(metadata["License"] or "").strip().partition("\n")[0]) or "unknown"
+    return _identifier(str(metadata.get("License") or "").strip().partition("\n")[0]) or "unknown"
 
 
 def same_licence(one: str, other: str) -> bool:

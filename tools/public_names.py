@@ -11,13 +11,14 @@ import pkgutil
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any, ForwardRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-_PACKAGE = Path(__file__).parents[1] / "instrument"
+_PACKAGE = Path(__file__).resolve().parents[1] / "instrument"
 WRITTEN = _PACKAGE.parent / "tests" / "public_names.txt"
 
 _PACKAGES = ("instrument.delivery.destinations", "instrument.integrations")
@@ -65,6 +66,11 @@ def public_names() -> list[str]:
     return sorted(set(lines))
 
 
+def is_class(value: object) -> bool:
+    """Whether something is a class, and no type with arguments, which Python 3.10 takes for one."""
+    return inspect.isclass(value) and not isinstance(value, GenericAlias)
+
+
 def _of_module(module: ModuleType) -> Iterator[str]:
     listed: list[str] | None = getattr(module, "__all__", None)
     if listed is None:
@@ -75,7 +81,7 @@ def _of_module(module: ModuleType) -> Iterator[str]:
 
 
 def _is_defined_in(module: ModuleType, name: str, value: Any) -> bool:
-    is_defined = inspect.isclass(value) or inspect.isroutine(value)
+    is_defined = is_class(value) or inspect.isroutine(value)
     return is_defined and value.__module__ == module.__name__ and not name.startswith("_")
 
 
@@ -92,7 +98,7 @@ def _assigned(module: ModuleType) -> Iterator[tuple[str, str]]:
 
 
 def _of_value(name: str, value: Any) -> Iterator[str]:
-    if inspect.isclass(value):
+    if is_class(value):
         yield f"{name}: class({', '.join(base.__name__ for base in value.__bases__)})"
         yield from _of_class(name, value)
     elif inspect.isfunction(value):
@@ -130,11 +136,12 @@ def _member(owner: str, name: str, value: Any) -> str | None:
 
 def _is_written(function: Any) -> bool:
     """Whether a function stands in a file of the package, and was made for no dataclass and no protocol."""
-    return inspect.isfunction(function) and function.__code__.co_filename.startswith(str(_PACKAGE))
+    return inspect.isfunction(function) and Path(function.__code__.co_filename).resolve().is_relative_to(_PACKAGE)
 
 
 def _annotations(of: Any) -> dict[str, str]:
-    return {name: str(kind) for name, kind in inspect.get_annotations(of).items()}
+    found = inspect.get_annotations(of).items()
+    return {name: kind.__forward_arg__ if isinstance(kind, ForwardRef) else str(kind) for name, kind in found}
 
 
 def _signature(function: Any) -> str:
