@@ -14,6 +14,7 @@ from instrument.delivery.envelope import check_message_id, encode_undeclared, ta
 from instrument.delivery.ledger import Ledger, Stats
 from instrument.errors import InstrumentError, Reason, Refusal, Withheld
 from instrument.faults import Faults, ambient
+from instrument.forks import ForkSafe, at_fork
 from instrument.gate import Gate, name_of
 from instrument.messages import Alias, Group, Identify, Message, Page, Screen, SegmentTrack, Track
 from instrument.observing import Guarded
@@ -430,7 +431,7 @@ class Waiting:
         return transactions.put(self.client, self.direct, envelope, message)
 
 
-class _Default:
+class _Default(ForkSafe):
     """The default client, made when it is first needed.
 
     Attributes:
@@ -439,12 +440,17 @@ class _Default:
         stand_in: the one that a test has put in front of it.
     """
 
-    __slots__ = ("client", "configured", "lock", "stand_in")
+    __slots__ = ("__weakref__", "client", "configured", "lock", "stand_in")
 
     def __init__(self) -> None:
         self.client: Client | None = None
         self.configured: Client | None = None
         self.stand_in: Client | None = None
+        self.after_fork_in_child()
+        at_fork(self)
+
+    def after_fork_in_child(self) -> None:
+        """Begin with a lock that nobody holds; the clients are those of the parent."""
         self.lock = threading.RLock()
 
     def replace(self, client: Client | None) -> Client | None:

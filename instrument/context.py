@@ -291,6 +291,7 @@ class RequestScope:
                 of what is known around.
 
         Raises:
+            TypeError: what is given is no instance of a scope class.
             ScopeError: in strict mode, a name that no declared scope has.
         """
         consent = _consent(fields)
@@ -300,6 +301,7 @@ class RequestScope:
         """Open a frame that inherits nothing, for a `with` block.
 
         Raises:
+            TypeError: what is given is no instance of a scope class.
             ScopeError: in strict mode, a name that no declared scope has.
         """
         consent = _consent(fields)
@@ -396,6 +398,13 @@ def _consent(fields: dict[str, Any]) -> Consent | None:
 
 
 def _checked(scope: Scope | None, fields: Mapping[str, Any]) -> dict[str, Any]:
+    # What is annotated need not be what is given.
+    if scope is not None and not isinstance(scope, Scope):  # pyright: ignore[reportUnnecessaryIsInstance]
+        what = f"the class {scope.__name__}" if isinstance(scope, type) else f"an object of {type(scope).__name__}"
+        raise TypeError(
+            "request_scope takes an instance of a scope class, as in request_scope(UserScope(user_id=7)), or fields by "
+            f"name, as in request_scope(user_id=7); not {what}."
+        )
     given = {} if scope is None else {name: getattr(scope, name) for name in type(scope).model_fields}
     given.update({name: value for name, value in fields.items() if _known(name)})
     return {name: value for name, value in given.items() if value is not None}

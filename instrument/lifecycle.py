@@ -234,11 +234,9 @@ class Run(Call):
     def _outcome_by_framework(self) -> Outcome | None:
         error = self.error
         ended_with: object = self.returned if error is None else error
-        judge = (judges_of_results if error is None else judges_of_errors).of(type(ended_with))
-        if judge is None:
-            return None
+        judges = (judges_of_results if error is None else judges_of_errors).of(type(ended_with))
         try:
-            return judge(ended_with, self)
+            return next((said for judge in judges if (said := judge(ended_with, self)) is not None), None)
         except Exception as raised:  # noqa: BLE001 - as for a predicate
             where = f"{self.handler.name} ({self.handler.place}), the rule of its framework for how it ended"
             self._client.faults.report(raised, where, handler_raised=error is not None)

@@ -6,7 +6,7 @@ raises has failed, and what returns has not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from instrument.calls import Outcome
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from instrument.calls import Call
 
 Judge = Callable[[Any, "Call"], "Outcome | None"]
-"""Given an exception or a result, and the call that ended with it; `None` leaves it to the usual rule."""
+"""Given an exception or a result, and the call that ended with it; `None` leaves it to a base, or the usual rule."""
 
 _MOST_REMEMBERED = 1_000
 
@@ -33,14 +33,14 @@ class Judges:
         self._registered: dict[type, Judge] = {}
         self.unknown: set[type] = set()
 
-    def of(self, kind: type) -> Judge | None:
-        """Return the judge of a class, or of the nearest of its bases."""
-        judge = next((self._registered[base] for base in kind.__mro__ if base in self._registered), None)
-        if judge is None:
+    def of(self, kind: type) -> Sequence[Judge]:
+        """Return the judges of a class and of its bases, the nearest first: the first that has an answer decides."""
+        judges = tuple(self._registered[base] for base in kind.__mro__ if base in self._registered)
+        if not judges:
             if len(self.unknown) >= _MOST_REMEMBERED:  # classes that are made as the program runs
                 self.unknown.clear()
             self.unknown.add(kind)
-        return judge
+        return judges
 
     def register(self, kind: type, judge: Judge) -> None:
         """Take a judge for a class and those below it."""

@@ -697,3 +697,37 @@ def test_what_is_no_time_waits_for_nothing(make: Callable[..., Client], destinat
     client.track(ping(1))
     assert [client.flush(each) for each in (float("nan"), -1.0)] == [False, False]
     destination.open_.set()
+
+
+_FORKS_WHILE_THE_DEFAULT_CLIENT_IS_CHANGED = """
+import os, signal, threading
+from instrument import client, default_client
+
+held, over = threading.Event(), threading.Event()
+
+def hold():
+    with client._default.lock:
+        held.set()
+        over.wait(60)
+
+threading.Thread(target=hold, daemon=True).start()
+held.wait(60)
+child = os.fork()
+if child == 0:
+    signal.alarm(30)
+    default_client()
+    os._exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+over.set()
+"""
+
+
+def test_a_child_that_is_forked_while_the_default_client_is_changed_has_one() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _FORKS_WHILE_THE_DEFAULT_CLIENT_IS_CHANGED],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert ran.stdout == "7\n"

@@ -919,3 +919,14 @@ def test_no_value_crosses_between_concurrent_threads(scripts: list[list[tuple[st
         for served in [pool.submit(contextvars.Context().run, serve, request) for request in requests]:
             served.result(10)
     _check(requests, tracked)
+
+
+@pytest.mark.parametrize(("given", "shown"), [(7, "an object of int"), (Scope, "the class Scope")])
+def test_what_is_no_instance_of_a_scope_is_refused_with_what_to_write(given: Any, shown: str) -> None:
+    for opened in (request_scope, request_scope.fresh):
+        with pytest.raises(TypeError) as raised:
+            opened(given)
+        assert str(raised.value) == (
+            "request_scope takes an instance of a scope class, as in request_scope(UserScope(user_id=7)), or fields by "
+            f"name, as in request_scope(user_id=7); not {shown}."
+        )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from instrument import Call, Outcome, Scope, Track, tracks
+from instrument.outcomes import judge_raised
 from instrument.testing import recording
 
 if TYPE_CHECKING:
@@ -418,3 +419,28 @@ def test_an_error_that_is_a_source_alone_gives(tracked: Recorder, error: BaseExc
     with pytest.raises(type(error)):
         fail(7)
     assert tracked.events == [OutcomeExplained(user_id=7, why=why)]
+
+
+class OutcomeOfBase(Exception):
+    """What one framework judges."""
+
+
+class OutcomeOfHeir(OutcomeOfBase):
+    """What another one judges, of some only."""
+
+
+judge_raised(OutcomeOfBase, lambda error, call: Outcome.DIVERTED)
+judge_raised(OutcomeOfHeir, lambda error, call: Outcome.FAILURE if error.args else None)
+
+
+@pytest.mark.parametrize(("error", "emitted"), [(OutcomeOfHeir("a"), [failed("failure")]), (OutcomeOfHeir(), [])])
+def test_what_the_judge_of_a_class_leaves_open_that_of_a_base_decides(
+    error: OutcomeOfHeir, emitted: list[OutcomeFailed]
+) -> None:
+    @tracks(SUCCESS, failure=FAILURE)
+    def handler(user_id: int) -> None:
+        raise error
+
+    with recording() as tracked, pytest.raises(OutcomeOfHeir):
+        handler(7)
+    assert tracked.events == emitted
