@@ -64,19 +64,25 @@ def open_fields(schema: CoreSchema) -> frozenset[str] | None:
     Returns:
         The names; `None` where the schema is too unusual to tell, so that any field may be one.
     """
-    fields = _model_fields(schema)
+    fields = _message_fields(schema)
     return None if fields is None else frozenset(name for name, part in fields.items() if not _is_closed(part))
+
+
+def refers_elsewhere(schema: CoreSchema, name: str) -> bool:
+    """Whether a field holds what is defined elsewhere in the schema, of which nothing is known here."""
+    fields = _message_fields(schema)
+    return fields is not None and any(each.get("type") == "definition-ref" for each in _every(fields[name]))
 
 
 def custom_serialized(schema: CoreSchema, name: str) -> bool:
     """Whether a field's JSON form is not simply that of its value: it has a serializer, or that cannot be told."""
-    fields = _model_fields(schema)
+    fields = _message_fields(schema)
     return fields is None or _has_serializer(fields[name]["schema"])
 
 
 def field_schema(schema: CoreSchema, name: str) -> CoreSchema | None:
     """Return the schema of a field's values; `None` where it cannot be told."""
-    fields = _model_fields(schema)
+    fields = _message_fields(schema)
     return None if fields is None else cast("CoreSchema", fields[name]["schema"])
 
 
@@ -305,7 +311,12 @@ def _has_factory_of_data(schema: Any) -> bool:
 def _has_serializer(schema: Any) -> bool:
     serialization = schema.get("serialization", _BASE64)
     own = serialization != _BASE64 and not _is_left_to_the_value(serialization)
-    return own or any(map(_has_serializer, _parts(schema)))
+    return own or schema["type"] == "definition-ref" or any(map(_has_serializer, _parts(schema)))
+
+
+def _message_fields(schema: Any) -> dict[str, Any] | None:
+    """Return the fields of a message, also where a type in it refers to itself, or stands in it twice."""
+    return _model_fields(schema["schema"] if schema["type"] == "definitions" else schema)
 
 
 def _model_fields(schema: Any) -> dict[str, Any] | None:

@@ -28,6 +28,7 @@ from instrument.core_schemas import (
     has_own_output,
     marks_in,
     open_fields,
+    refers_elsewhere,
     without_marks,
 )
 from instrument.delivery.numbers import UnknownError, finite_check
@@ -300,7 +301,7 @@ def _checks(model: type[Message], declaration: Declaration, redactor: Redactor) 
     for name in model.model_fields:
         if name in declaration.ids or not (opened is None or name in opened):
             continue
-        if opened is None or not custom_serialized(schema, name):
+        if opened is None or refers_elsewhere(schema, name) or not custom_serialized(schema, name):
             check = _check_of(field_schema(schema, name), name, redactor)
             if check is not None:
                 yield name, check

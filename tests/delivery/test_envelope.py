@@ -538,3 +538,26 @@ class TestWhatGoesWithAMessage:
         context, integrations = {"ip": "192.0.2.1"}, {"All": True}
         assert tracked.client.track(AnyHeld(user_id=7, value=1), context=context, integrations=integrations)
         assert (context, integrations) == ({"ip": "192.0.2.1"}, {"All": True})
+
+
+class RecursivePart(BaseModel):
+    name: str
+    parts: list[RecursivePart] = []
+    weight: Any = None
+
+
+class RecursiveBuilt(Track, EnvelopeScope):
+    seal: bytes
+    whole: RecursivePart
+
+
+def test_bytes_beside_a_model_that_refers_to_itself_are_base64(tracked: Recorder) -> None:
+    whole = RecursivePart(name="wheel", parts=[RecursivePart(name="spoke")])
+    tracked.client.track(RecursiveBuilt(user_id=7, seal=b"\xff\x00", whole=whole))
+    assert _properties(tracked)["seal"] == "_wA="
+
+
+def test_a_number_that_is_not_finite_in_a_model_that_refers_to_itself_is_refused(tracked: Recorder) -> None:
+    whole = RecursivePart(name="wheel", parts=[RecursivePart(name="spoke", weight=float("nan"))])
+    with pytest.raises(Refusal, match="not finite"):
+        tracked.client.track(RecursiveBuilt(user_id=7, seal=b"", whole=whole))
