@@ -30,7 +30,7 @@ _TAKEN_MODULES = frozenset({"scopes", "objects"})
 _TAKEN_FIELD_NAMES = frozenset({"bool", "dict", "dt", "float", "int", "list", "set", "str", "tuple", *IDENTITY})
 
 # What a page, or another message, has for itself: it has the fields of its scopes too.
-_TAKEN_BY_HEIRS: frozenset[str] = frozenset().union(
+_TAKEN_BY_HEIRS: frozenset[str] = frozenset[str]().union(
     *(each.__reserved_names__ for each in (Track, Identify, Group, Page, Screen, Alias))
 )
 
