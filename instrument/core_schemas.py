@@ -28,6 +28,8 @@ _AROUND_FIELDS = frozenset({"model", "function-after", "function-before", "funct
 _PARTS = ("schema", "items_schema", "values_schema", "keys_schema")
 # Where a schema holds schemas by names, which are those of a user.
 _NAMED = frozenset({"fields", "choices"})
+# What keeps its own rules inside of a message.
+_WITH_RULES_OF_THEIR_OWN = frozenset({"model", "dataclass", "typed-dict", "named-tuple", "definition-ref"})
 # What else is in a schema, and may look like one.
 _NO_SCHEMAS = frozenset({"metadata", "default"})
 LEAVES = frozenset(
@@ -49,13 +51,18 @@ def _base64(value: bytes) -> str:
 _BASE64 = plain_serializer_function_ser_schema(_base64, return_schema=str_schema(), when_used="json-unless-none")
 
 
-def strict_leaves(model: type, schema: CoreSchema) -> CoreSchema:
+def strict_leaves(model: type, schema: CoreSchema, resolve: Callable[[CoreSchema], CoreSchema]) -> CoreSchema:
     """Let only pass what JSON can say without loss.
 
     Text is strict, so that no bytes pass for text as in pydantic's lax mode, integers that have no bounds get those
     of 64 bits, signed or unsigned, and bytes are written in base64.
+
+    Args:
+        model: whose schema it is.
+        schema: of the model.
+        resolve: what a reference stands for; raises `LookupError` where that is not known yet.
     """
-    return cast("CoreSchema", _strict(model, schema))
+    return cast("CoreSchema", _Strictness(model, resolve).of(schema))
 
 
 def open_fields(schema: CoreSchema) -> frozenset[str] | None:
@@ -384,33 +391,70 @@ def _choice(choice: _Schema | tuple[_Schema, str]) -> _Schema:
     return choice[0] if isinstance(choice, tuple) else choice
 
 
-def _strict(model: type, schema: Any) -> Any:
-    if _mark(schema) is not None:
-        serialization = schema["serialization"]
-        plain = _strict(model, {key: part for key, part in schema.items() if key != "serialization"})
-        inner = _strict(model, serialization["schema"])
-        return {**plain, "serialization": {**serialization, "schema": inner}}
-    kind = schema["type"]
-    if kind == "str":
-        return {**schema, "strict": True}
-    if kind == "int":
-        return _bounded(schema)
-    if kind == "bytes":
-        return {"serialization": _BASE64, **schema}
-    if kind == "model" and schema["cls"] is not model:
-        return schema  # a nested model keeps its own rules
-    changed = {key: _strict(model, schema[key]) for key in _PARTS if isinstance(schema.get(key), dict)}
-    if kind == "model-fields":
-        changed["fields"] = {name: _strict(model, part) for name, part in schema["fields"].items()}
-    if kind == "union":
-        changed["choices"] = [
-            (_strict(model, choice[0]), *choice[1:]) if isinstance(choice, tuple) else _strict(model, choice)
-            for choice in schema["choices"]
-        ]
-    return {**schema, **changed}
+class _Strictness:
+    """Makes the schema of one model strict.
+
+    Args:
+        model: whose schema it is.
+        resolve: see `strict_leaves`.
+    """
+
+    def __init__(self, model: type, resolve: Callable[[CoreSchema], CoreSchema]) -> None:
+        self._model = model
+        self._resolve = resolve
+        self._within: list[str] = []
+
+    def of(self, schema: Any) -> Any:
+        """Return a strict copy of a schema."""
+        if _mark(schema) is not None:
+            serialization = schema["serialization"]
+            plain = self.of({key: part for key, part in schema.items() if key != "serialization"})
+            inner = self.of(serialization["schema"])
+            return {**plain, "serialization": {**serialization, "schema": inner}}
+        kind: str = schema["type"]
+        if kind in _STRICT_LEAVES:
+            return _STRICT_LEAVES[kind](schema)
+        if kind == "definition-ref":
+            return self._of_alias(schema)
+        if kind == "model" and schema["cls"] is not self._model:
+            return schema  # a nested model keeps its own rules
+        changed = {key: self.of(schema[key]) for key in _PARTS if isinstance(schema.get(key), dict)}
+        if kind == "model-fields":
+            changed["fields"] = {name: self.of(part) for name, part in schema["fields"].items()}
+        if kind == "union":
+            changed["choices"] = [
+                (self.of(choice[0]), *choice[1:]) if isinstance(choice, tuple) else self.of(choice)
+                for choice in schema["choices"]
+            ]
+        return {**schema, **changed}
+
+    def _of_alias(self, schema: Any) -> Any:
+        """Put what an alias of a type stands for in its place; an alias that refers to itself stays as it is."""
+        ref: str = schema["schema_ref"]
+        if ref in self._within:
+            return schema
+        try:
+            meant: Any = self._resolve(schema)
+        except LookupError:
+            return schema
+        if meant["type"] in _WITH_RULES_OF_THEIR_OWN:
+            return schema
+        self._within.append(ref)
+        try:
+            own = {key: part for key, part in meant.items() if key != "ref"}
+            return self.of(own | ({"serialization": schema["serialization"]} if "serialization" in schema else {}))
+        finally:
+            self._within.pop()
 
 
 def _bounded(schema: Any) -> Any:
     low = {} if "ge" in schema or "gt" in schema else {"ge": INT_RANGE.start}
     high = {} if "le" in schema or "lt" in schema else {"le": INT_RANGE.stop - 1}
     return {**schema, **low, **high}
+
+
+_STRICT_LEAVES: Mapping[str, Callable[[_Schema], _Schema]] = {
+    "str": lambda schema: {**schema, "strict": True},
+    "int": _bounded,
+    "bytes": lambda schema: {"serialization": _BASE64, **schema},
+}

@@ -53,7 +53,7 @@ class Declared(BaseModel, defer_build=True):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler, /) -> CoreSchema:
         """Let only pass what JSON can say without loss."""
-        return strict_leaves(cls, handler(source))
+        return strict_leaves(cls, handler(source), handler.resolve_ref_schema)
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Show categories in place of personal data."""

@@ -36,7 +36,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from instrument import Client, Reason, Refusal, Scope, Track
 from instrument.messages import registry
@@ -561,3 +561,26 @@ def test_a_number_that_is_not_finite_in_a_model_that_refers_to_itself_is_refused
     whole = RecursivePart(name="wheel", parts=[RecursivePart(name="spoke", weight=float("nan"))])
     with pytest.raises(Refusal, match="not finite"):
         tracked.client.track(RecursiveBuilt(user_id=7, seal=b"", whole=whole))
+
+
+Label = TypeAliasType("Label", str)
+Count = TypeAliasType("Count", int)
+Branches = TypeAliasType("Branches", "list[Branches] | str")
+
+
+class AliasesUsed(Track, EnvelopeScope):
+    label: Label
+    counts: list[Count] = []
+    tree: Branches = Field(default="leaf")
+
+
+@pytest.mark.parametrize("values", [{"label": b"bytes"}, {"label": "", "counts": [2**64]}, {"label": "", "tree": b"b"}])
+def test_what_no_json_says_is_refused_behind_an_alias_of_a_type_too(values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        AliasesUsed(user_id=7, **values)
+
+
+def test_aliases_of_types_are_sent_as_what_they_stand_for(tracked: Recorder) -> None:
+    values: dict[str, Any] = {"label": "red", "counts": [1, 2**64 - 1], "tree": [["a"], "b"]}
+    tracked.client.track(AliasesUsed(user_id=7, **values))
+    assert _properties(tracked) == values
