@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from instrument.lifecycle import Instrumentation
 
@@ -47,6 +48,15 @@ class DecoratedHandlers:
         # The references at once, since handlers come and go in other threads.
         handlers: list[Any] = [reference() for reference in self._handlers.valuerefs()]
         return tuple(handler._self_instrumentation for handler in handlers if handler is not None)  # noqa: SLF001
+
+    @contextmanager
+    def isolated(self) -> Generator[None]:
+        """Know, in a `with` block, only of what is decorated in it, and forget that after it; for tests."""
+        outer, self._handlers = self._handlers, WeakValueDictionary()
+        try:
+            yield
+        finally:
+            self._handlers = outer
 
     def tell(self, told: Told) -> Callable[[], None]:
         """Tell of each handler that is decorated from now on, also of those that end soon.

@@ -22,7 +22,10 @@ _UNREAD: dict[type[Scope], None] = {}
 
 @dataclass(frozen=True, slots=True)
 class Propagated:
-    """Marks a scope's field that goes along to other services: `project_id: Annotated[int, Propagated()]`."""
+    """Marks a scope's field that goes along to other services: `project_id: Annotated[int, Propagated()]`.
+
+    The parentheses may be left out.
+    """
 
 
 class Scope(Declared, abstract=True):
@@ -48,7 +51,7 @@ class Scope(Declared, abstract=True):
         _NAMES.update(cls.model_fields)
         _UNREAD[cls] = None
         for name, info in cls.model_fields.items():
-            if any(isinstance(each, Propagated) for each in info.metadata):
+            if any(isinstance(each, Propagated) or each is Propagated for each in info.metadata):
                 _PROPAGATED.setdefault(name, info)
 
 

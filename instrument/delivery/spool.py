@@ -58,6 +58,8 @@ _SET_CURSOR = (
     "INSERT INTO cursors (destination, seq, seal) VALUES (?, ?, ?)"
     " ON CONFLICT (destination) DO UPDATE SET seq = excluded.seq, seal = excluded.seal"
 )
+_LAST_PLACE = 1 << 53
+"""A place that no spool reaches, from which on SQLite and Python do not count alike."""
 _BUSY_MILLISECONDS = 30
 _CHECKED_AT_ONCE = Limits(count=500, size=4 << 20)
 """What is looked through without a break, in which the process can fork."""
@@ -169,11 +171,11 @@ class Spool:
                 with self._errors:
                     self._cursors = self._prepared(destinations)
                     newest = self._connection.execute("SELECT max(seq + count - 1) FROM envelopes").fetchone()[0] or 0
+                self.last: int = self._checked_place(max([newest, *self._cursors.values()]))
+                """The place of the newest envelope."""
             except BaseException:
                 self._connection.close()
                 raise
-        self.last: int = max([newest, *self._cursors.values()])
-        """The place of the newest envelope."""
 
     @classmethod
     def create(cls, directory: Path, destinations: Iterable[str], *, fsync: bool = False) -> Spool:
@@ -426,6 +428,11 @@ class Spool:
     def _pragma(self, what: str) -> Any:
         return self._connection.execute(f"PRAGMA {what}").fetchone()[0]
 
+    def _checked_place(self, place: int) -> int:
+        if place > _LAST_PLACE:
+            raise self._damaged()
+        return place
+
     def _damaged(self) -> SpoolDamaged:
         return SpoolDamaged(f"{self.path}: damaged")
 
@@ -448,7 +455,9 @@ def stretch_of(row: Sequence[Any]) -> Stretch | None:
     first, count, at, message_ids, bodies, sealed = row
     if not isinstance(bodies, bytes) or sealed != _seal(first, count, at, message_ids, bodies):
         return None
-    if not (isinstance(message_ids, str) and isinstance(at, float) and isinstance(first, int) and first > 0):
+    if not (isinstance(message_ids, str) and isinstance(at, float) and isinstance(first, int)):
+        return None
+    if not 0 < first <= _LAST_PLACE:
         return None
     lines = bodies.split(b"\n")
     if not count == len(lines) == message_ids.count("\n") + 1:

@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from instrument import Limits
@@ -154,6 +154,8 @@ def _is_of(each: Any, pad: int) -> bool:
         ]
     ),
 )
+@example(rows=[], forged=[(2**63 - 1, 1, 1.5, "", b"")], cursors=[], more="")
+@example(rows=[], forged=[(2**63 - 1, 1, 1.5, "", b"")], cursors=[("first", 2**63 - 1, True)], more="")
 def test_a_file_of_ours_that_somebody_else_wrote_is_read_or_said_to_be_damaged(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Any], forged: list[Any], cursors: list[Any], more: str
 ) -> None:

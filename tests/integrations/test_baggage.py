@@ -21,7 +21,7 @@ class BaggageScope(Scope):
     user_id: str
     baggage_project: Annotated[int, Propagated(), Field(ge=0)]
     baggage_token: Annotated[UUID | None, Propagated()] = None
-    baggage_name: Annotated[str | None, Propagated()] = None
+    baggage_name: Annotated[str | None, Propagated] = None
     baggage_secret: str | None = None
 
 

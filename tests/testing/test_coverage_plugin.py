@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from instrument.client import Client
+from instrument.decorated import decorated_handlers
 from instrument.lifecycle import Instrumentation
 from instrument.messages import registry
 from tests.docs.documents import ROOT, blocks
@@ -68,7 +69,7 @@ def shop(pytester: pytest.Pytester, unconfigured: None) -> Iterator[pytest.Pytes
     package.joinpath("legacy.py").write_text("")
     pytester.makepyfile(test_shop=TESTS)
     pytester.syspathinsert()
-    with registry.isolated():
+    with registry.isolated(), decorated_handlers.isolated():
         yield pytester
 
 
