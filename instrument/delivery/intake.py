@@ -22,6 +22,8 @@ _COMMIT_EVERY = 0.004
 """Seconds that a commit waits for more messages after its first one."""
 LATE: Final = 0.005
 """Seconds after which a caller commits what the thread did not: callers who never pause leave it no turn."""
+_CALLS_BETWEEN_LOOKS = 0b111
+"""One call of eight looks at the clock: callers who are late call often."""
 _AT_MOST = 0.005
 """Seconds that a caller waits for a commit that is under way, which has its turn meanwhile."""
 _TRY_AGAIN_AFTER = 0.25
@@ -124,7 +126,7 @@ class Intake:
         elif self._work.muted():
             self._late = monotonic() + self._late_after
             self._work.ring()
-        elif monotonic() > self._late:
+        elif not self.accepted & _CALLS_BETWEEN_LOOKS and monotonic() > self._late:
             self._help()
 
     def settled(self, size: int) -> None:
