@@ -17,7 +17,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic_core import from_json, to_json
 
 from instrument.core_schemas import (
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from instrument.delivery.numbers import Check
     from instrument.messages import Declaration, SegmentTrack
-    from instrument.privacy.marks import Redactor
+    from instrument.privacy.marks import PII, Redactor
     from instrument.privacy.redaction import Redaction
     from instrument.stamps import Stamp
 
@@ -302,16 +302,17 @@ def _checks(model: type[Message], declaration: Declaration, redactor: Redactor) 
         if name in declaration.ids or not (opened is None or name in opened):
             continue
         if opened is None or refers_elsewhere(schema, name) or not custom_serialized(schema, name):
-            check = _check_of(field_schema(schema, name), name, redactor)
+            own = field_schema(schema, name)
+            check = _check_of(own, name, redactor, marks_in(schema if own is None else own))
             if check is not None:
                 yield name, check
 
 
-def _check_of(schema: CoreSchema | None, field: str, redactor: Redactor) -> Check | None:
+def _check_of(schema: CoreSchema | None, field: str, redactor: Redactor, marks: frozenset[PII]) -> Check | None:
     if schema is not None:
         with suppress(UnknownError):
             return finite_check(schema, field)
-    return partial(check_jsonable, field=field, redactor=redactor)
+    return partial(check_jsonable, field=field, redactor=redactor, marks=marks)
 
 
 def _is_loose(model: type[Message]) -> bool:
@@ -413,13 +414,16 @@ def check_numbers(payload: bytes) -> None:
         json.loads(payload, parse_int=_check_int, parse_constant=_refuse_constant)
 
 
-def check_jsonable(value: object, field: str, redactor: Redactor = REFUSING) -> None:
+def check_jsonable(
+    value: object, field: str, redactor: Redactor = REFUSING, marks: frozenset[PII] = frozenset()
+) -> None:
     """Check that a value of any type has a JSON form that loses nothing.
 
     Args:
         value: the value.
         field: the field that holds it, for the message.
         redactor: what decides about marked values in it; by default they are not expected, and refused.
+        marks: those that the annotation of the field names.
 
     Raises:
         Refusal: it holds bytes, NaN, an infinity, a key that is no text, a circle, too deep a nesting, or more
@@ -434,7 +438,7 @@ def check_jsonable(value: object, field: str, redactor: Redactor = REFUSING) -> 
             raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: circular, or nested more than {_MOST_DEPTH} deep")
         # Counted, since parts that are shared unfold to many more values than there are objects.
         in_model = in_model or isinstance(value, BaseModel)
-        parts = [(part, depth + 1, in_model) for part in islice(_parts(value, field, redactor), room + 1)]
+        parts = [(part, depth + 1, in_model) for part in islice(_parts(value, field, redactor, marks), room + 1)]
         room -= len(parts)
         if room < 0:
             raise Refusal(
@@ -453,7 +457,7 @@ def _check_leaf(value: object, field: str, *, in_model: bool) -> None:
         raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: a number is not finite, which JSON cannot say")
 
 
-def _parts(value: Any, field: str, redactor: Redactor) -> Iterable[object]:
+def _parts(value: Any, field: str, redactor: Redactor, marks: frozenset[PII]) -> Iterable[object]:
     # Typed before they are told apart: what `isinstance` tells leaves the types of the parts unknown.
     mapping: Mapping[object, object] = value
     several: Iterable[object] = value
@@ -467,8 +471,26 @@ def _parts(value: Any, field: str, redactor: Redactor) -> Iterable[object]:
         _check_class(type(value), field)
         return (_said(lambda: value.model_dump(warnings=False, context=redactor), field),)
     if is_dataclass(value) and not isinstance(value, type):
+        _check_dataclass(type(value), field, redactor, marks)
         return [getattr(value, each.name) for each in dataclass_fields(value)]
     return ()
+
+
+def _check_dataclass(class_: type, field: str, redactor: Redactor, marks: frozenset[PII]) -> None:
+    """Check that no annotation hides marks of a dataclass: what pydantic does not know, it writes as it is."""
+    if redactor is not REFUSING and hasattr(class_, "__pydantic_serializer__"):
+        return  # one of pydantic's, which asks the redactor
+    try:
+        hidden = _marks_of_dataclass(class_) - marks
+    except Exception:  # noqa: BLE001 - annotations that cannot be resolved, or mean nothing to pydantic
+        return
+    if hidden:
+        raise Refusal(Reason.NOT_SERIALIZABLE, f"field {field!r}: {_WHY[HIDDEN_MARK]}")
+
+
+@cache
+def _marks_of_dataclass(class_: type) -> frozenset[PII]:
+    return marks_in(TypeAdapter[Any](class_).core_schema)
 
 
 def _check_class(model: type[BaseModel], field: str) -> None:

@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import sys
+from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,9 +23,10 @@ from pydantic import (
     field_serializer,
     model_serializer,
 )
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 from typer.testing import CliRunner
 
-from instrument import PII, Client, DeclarationError, Identify, MemoryDestination, Scope, Track, tracks
+from instrument import PII, Client, DeclarationError, Identify, MemoryDestination, Reason, Scope, Track, tracks
 from instrument.cli.app import app
 from instrument.messages import registry
 
@@ -289,6 +291,39 @@ def test_a_model_that_an_annotation_hides_is_refused_and_not_sent_raw(make: Any)
         "name the model in the annotation"
     )
     assert errors == [refused, refused]
+
+
+@dataclass
+class RedactedNote:
+    email: Annotated[str, PII("email")]
+
+
+@pydantic_dataclass
+class RedactedRecord:
+    email: Annotated[str, PII("email")]
+
+
+class UnexpectedBeside(Track, RedactedUser):
+    anything: Any
+    phone: Annotated[str, PII("phone")] = "1"
+
+
+class Expected(Track, RedactedUser):
+    note: RedactedNote
+    anything: Any = None
+
+
+def test_a_dataclass_that_an_annotation_hides_is_not_sent_raw(make: Any, memory: MemoryDestination) -> None:
+    client = make()
+    for value in (RedactedNote("ada@example.com"), [RedactedNote("ada@example.com")]):
+        for event in (Unexpected(user_id=7, anything=value), UnexpectedBeside(user_id=7, anything=value)):
+            assert client.track(event).error.reason is Reason.NOT_SERIALIZABLE
+    assert client.track(Unexpected(user_id=7, anything=RedactedRecord("ada@example.com"))).error is not None
+    client.track(UnexpectedBeside(user_id=7, anything=RedactedRecord("ada@example.com")))
+    assert client.track(Expected(user_id=7, note=RedactedNote("ada@example.com")))
+    client.close()
+    assert "ada@example.com" not in str(memory.messages)
+    assert len(memory.messages) == 2
 
 
 def test_a_mark_on_a_computed_field_holds(make: Any, memory: MemoryDestination) -> None:
