@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmarks.tracked import TRACKED
 
@@ -60,6 +61,20 @@ class Driver(Protocol):
     def idle(self, messages: int, /) -> Driven:
         """Make a client that queues so many messages at most, with nobody who takes them from there."""
         ...
+
+
+def sending_by(client: Callable[..., Any], setting: Setting) -> Driven:
+    """Make a client of Segment's package, or of one that began as it, that sends to the collector."""
+    make = partial(client, "benchmark", host=setting.url)
+    made = make() if setting.defaults else make(max_queue_size=setting.messages)
+    return calling(made.track, made.flush)
+
+
+def idle_of(client: Callable[..., Any], messages: int) -> Driven:
+    """Make such a client and end its consumer, so that what is queued stays there."""
+    made = client("benchmark", host="http://127.0.0.1:9", max_queue_size=messages)
+    made.join()
+    return calling(made.track)
 
 
 def calling(track: TrackCall, flush: Callable[[], object] = lambda: None) -> Driven:

@@ -62,15 +62,7 @@ class Soaked:
         if outcome.oldest_lost is not None:
             yield f"\noldest lost of a killed application, at most: {outcome.oldest_lost[-1] * 1e3:.1f} ms"
         yield ""
-        before, after, most = asdict(self.before), asdict(self.after), asdict(MOST_GROWTH)
-        rows = [
-            [
-                _NAMES[name],
-                *(f"{each:,.1f}" for each in (before[name], after[name], after[name] - before[name], most[name])),
-            ]
-            for name in before
-        ]
-        yield aligned(["held by one application", "after the warm-up", "at the end", "growth", "at most"], rows)
+        yield aligned(_HEADINGS, list(self._rows()))
         yield ""
         yield "faults: " + ", ".join(f"{name} {number}" for name, number in self.faults.items())
         yield ""

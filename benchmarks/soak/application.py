@@ -9,6 +9,7 @@ import asyncio
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
 from pathlib import Path
@@ -20,7 +21,7 @@ from benchmarks.faults.records import Recording
 from instrument import request_scope, tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _refused: ContextVar[bool] = ContextVar("refused")
 
@@ -53,12 +54,8 @@ class Application:
 
     def _threaded(self) -> None:
         while not self._ending.wait(self._pause):
-            number = next(self._numbers)
-            start = time.monotonic()
-            _refused.set(False)
-            with request_scope(user_id=number):
+            with self._request() as number:
                 handle(self._job.run, number)
-            self._note(number, start)
 
     async def _asynchronous(self) -> None:
         await asyncio.gather(*(self._task() for _ in range(self._job.threads - self._job.threads // 2)))
@@ -66,14 +63,17 @@ class Application:
     async def _task(self) -> None:
         while not self._ending.is_set():
             await asyncio.sleep(self._pause)
-            number = next(self._numbers)
-            start = time.monotonic()
-            _refused.set(False)
-            with request_scope(user_id=number):
+            with self._request() as number:
                 await handle_asynchronously(self._job.run, number)
-            self._note(number, start)
 
-    def _note(self, number: int, start: float) -> None:
+    @contextmanager
+    def _request(self) -> Iterator[int]:
+        """Open a request for a block, give its number, and write down what became of its message."""
+        number = next(self._numbers)
+        start = time.monotonic()
+        _refused.set(False)
+        with request_scope(user_id=number):
+            yield number
         at = time.monotonic()
         self._recording.note(self._job.run, number, not _refused.get(), at, at - start)
 
