@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
@@ -71,13 +72,10 @@ class Candidate:
 
 def _at_first_call(compiled: Callable[[], Read]) -> Read:
     """Put off compiling a function until it is called: most of what is decorated is not called in most processes."""
-    read: Read | None = None
+    read = cache(compiled)
 
     def first(call: Call) -> Any:
-        nonlocal read
-        if read is None:
-            read = compiled()
-        return read(call)
+        return read()(call)
 
     return first
 

@@ -216,6 +216,6 @@ class Lane:
         """Wait before the next attempt: as long as the destination asked, or until it is hurried."""
         asked = error.retry_after if isinstance(error, Unavailable) else None
         if asked is not None:
-            self._stopped.wait(min(max(0.0, asked), threading.TIMEOUT_MAX))
+            self._stopped.wait(asked)
         elif self._hurry.wait(self._backoff.wait(self.attempt)):
             self._hurry.mute()

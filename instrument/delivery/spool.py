@@ -470,11 +470,11 @@ def rows_of(stretch: Stretch) -> list[tuple[Any, ...]]:
     """Make the rows of a stretch."""
     envelopes = stretch.envelopes
     count = max(1, _ROW_BYTES * len(envelopes) // (stretch.size + 37 * len(envelopes)))
-    if len(envelopes) <= count:
-        return _rows_of(stretch.first, stretch.at, envelopes)
-    starts = range(0, len(envelopes), count)
-    parts = [_rows_of(stretch.first + start, stretch.at, envelopes[start : start + count]) for start in starts]
-    return [row for part in parts for row in part]
+    return [
+        row
+        for start in range(0, len(envelopes), count)
+        for row in _rows_of(stretch.first + start, stretch.at, envelopes[start : start + count])
+    ]
 
 
 def _rows_of(first: int, at: float, envelopes: Sequence[Envelope]) -> list[tuple[Any, ...]]:

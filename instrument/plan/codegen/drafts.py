@@ -5,15 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from instrument.messages import IDENTITY_KEYS, Alias, Group
+from instrument.messages import IDENTITY_KEYS, Alias, Group, Identify, Page, Screen, Track
 
 if TYPE_CHECKING:
-    from instrument.messages import Kind
+    from collections.abc import Mapping
+
+    from instrument.messages import Kind, Message
     from instrument.plan.model import PersonalData
+
+BASES: Mapping[Kind, type[Message]] = {
+    "track": Track,
+    "identify": Identify,
+    "group": Group,
+    "page": Page,
+    "screen": Screen,
+    "alias": Alias,
+}
+"""The base of each call's messages."""
 
 ID_KEYS = {
     key: name
-    for each in (IDENTITY_KEYS, Group.__segment_spec__.own_ids, Alias.__segment_spec__.own_ids)
+    for each in (IDENTITY_KEYS, *(base.__segment_spec__.own_ids for base in BASES.values()))
     for name, key in each.items()
 }
 """The ids of the Segment spec: by key, the name of the field. No property has them."""

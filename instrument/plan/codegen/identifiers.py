@@ -11,8 +11,8 @@ import pydantic
 
 import instrument
 from instrument.declared import IDENTITY, Declared
-from instrument.messages import Alias, Group, Identify, Page, Screen, Track
 from instrument.names import words
+from instrument.plan.codegen.drafts import BASES
 from instrument.scopes import Scope
 
 _MAX_LENGTH = 60
@@ -30,9 +30,7 @@ _TAKEN_MODULES = frozenset({"scopes", "objects"})
 _TAKEN_FIELD_NAMES = frozenset({"bool", "dict", "dt", "float", "int", "list", "set", "str", "tuple", *IDENTITY})
 
 # What a page, or another message, has for itself: it has the fields of its scopes too.
-_TAKEN_BY_HEIRS: frozenset[str] = frozenset[str]().union(
-    *(each.__reserved_names__ for each in (Track, Identify, Group, Page, Screen, Alias))
-)
+_TAKEN_BY_HEIRS: frozenset[str] = frozenset[str]().union(*(each.__reserved_names__ for each in BASES.values()))
 
 # pydantic warns of every name that begins like this.
 _PROTECTED = ("model_validate", "model_dump")

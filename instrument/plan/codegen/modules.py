@@ -9,8 +9,8 @@ from instrument.declared import Declared
 from instrument.names import event_name
 from instrument.plan.codegen.annotations import annotate
 from instrument.plan.codegen.classes import ClassSource, FieldSource
-from instrument.plan.codegen.drafts import ID_KEYS, DraftField, DraftMessage
-from instrument.plan.codegen.naming import BASES, ClassNames, identity, name_classes, name_fields
+from instrument.plan.codegen.drafts import BASES, ID_KEYS, DraftField, DraftMessage
+from instrument.plan.codegen.naming import ClassNames, identity, name_classes, name_fields
 from instrument.plan.codegen.reduction import Reduction
 from instrument.plan.codegen.references import Document
 from instrument.plan.codegen.source import clean, literal, text

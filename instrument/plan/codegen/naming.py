@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from instrument.messages import Alias, Group, Identify, Page, Screen, Track
 from instrument.plan.codegen.drafts import ID_KEYS
 from instrument.plan.codegen.identifiers import can_be_class, can_be_field, class_identifier, field_identifier, unique
 from instrument.plan.codegen.problems import PlanFileError
@@ -15,20 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from instrument.declared import Declared
-    from instrument.messages import Kind
     from instrument.plan.codegen.drafts import Draft, DraftMessage
     from instrument.plan.codegen.known import KnownNames
     from instrument.plan.codegen.reduction import Member, NestedObject
-
-BASES: Mapping[Kind, type[Declared]] = {
-    "track": Track,
-    "identify": Identify,
-    "group": Group,
-    "page": Page,
-    "screen": Screen,
-    "alias": Alias,
-}
-"""The base of each call's messages."""
 
 
 @dataclass(frozen=True, slots=True)
