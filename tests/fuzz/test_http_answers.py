@@ -151,6 +151,7 @@ def test_any_answers_leave_a_worker_that_delivers(
     server: Answering, tmp_path_factory: pytest.TempPathFactory, answers: list[Answer]
 ) -> None:
     server.answer(answers)
+    before = set(threading.enumerate())
     client = Client(
         write_key="key", host=server.url, timeout=0.1, spool_dir=tmp_path_factory.mktemp("spool"), durability="batched"
     )
@@ -161,7 +162,7 @@ def test_any_answers_leave_a_worker_that_delivers(
     assert stats.accepted == 3
     assert sum(stats.delivered.values()) + sum(stats.dead.values()) == 3
     assert client.close(PATIENCE)
-    for each in threading.enumerate():
+    for each in set(threading.enumerate()) - before:
         if each.name.startswith("instrument-"):
             each.join(PATIENCE)
             assert not each.is_alive(), each.name
