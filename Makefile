@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # The advertisement of the theme is no warning about our pages.
 export NO_MKDOCS_2_WARNING := 1
 
+# Where this is set, each of the many processes that the tests start would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: test lint types layers pytest demo docs docs-serve plan bench bench-report faults soak fuzz nox audit public-names dependencies clean
 
 test: lint types layers pytest

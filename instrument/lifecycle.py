@@ -165,8 +165,6 @@ class Run(Call):
     late: bool
     outcome: Outcome
 
-    postponed: bool = False
-    """Whether the handler returned an object that has yet to run its body."""
     _started = False
 
     def __init__(
@@ -185,18 +183,24 @@ class Run(Call):
         self._client = client
 
     def __enter__(self) -> Self:
-        start = self._instrumentation.start
-        if start is not None and not self._started:
-            self._started = True
-            self._instrumentation.emit(start, self, self._client)
+        self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.end(error)
+
+    def start(self) -> None:
+        """The body begins."""
+        start = self._instrumentation.start
+        if start is not None and not self._started:
+            self._started = True
+            self._instrumentation.emit(start, self, self._client)
+
+    def end(self, error: BaseException | None) -> None:
+        """The body has ended."""
         instrumentation = self._instrumentation
-        if error is None and self.postponed:
-            return
         self.ended = perf_counter()
         if error is None and instrumentation.failed_if is None and type(self.returned) in _UNJUDGED:
             self.outcome = Outcome.SUCCESS
@@ -215,7 +219,6 @@ class Run(Call):
 
     def begin(self) -> None:
         """Start the clock: the body runs later than its call, though in the request scope of its call."""
-        self.postponed = False
         self.began = perf_counter()
         if self.frame is None or self.late:
             self.capture(self.began)

@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 
     Read = Callable[[Call], Any]
 
+# Its property would be called for every message; it is left to say that there is none.
+_RESULT = Expression(
+    f"(returned if (returned := call.returned) is not {own('missing')} else call.result)",
+    {"missing": MISSING},
+    certain=True,
+)
 _AFTER = ("result", "error", "duration")
 """What a source can name only once the handler has ended; wins over parameters of these names."""
 
@@ -284,7 +290,7 @@ def source_candidate(handler: Handler, source: Source) -> Candidate | str:
     if head in _AFTER:
         # Alone, an error is its text: the exception itself is no value of a message.
         alone = "call.error_text" if head == "error" else f"call.{head}"
-        expression = Expression(f"call.{head}" if path else alone, certain=True)
+        expression = _RESULT if head == "result" else Expression(f"call.{head}" if path else alone, certain=True)
         return Candidate.of(f"{head} {source!r}" if path else head, _walked(expression, path))
     argument = handler.argument(head)
     if argument is None:

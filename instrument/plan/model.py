@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from instrument.plan.jsons import written
+from instrument.plan.shapes import CHECKED, JsonSchema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,7 +76,7 @@ class PlannedField(_Part):
     """The name of the field in Python."""
     type: str
     """The type as it is written in Python."""
-    schema_: dict[str, Any] = Field(alias="schema")
+    schema_: JsonSchema = Field(alias="schema")
     """The JSON Schema (2020-12) of what is sent; its references lead to the definitions of the message or scope."""
     required: bool = True
     """Whether a message cannot be made without it."""
@@ -107,7 +108,7 @@ class PlannedScope(_Part):
     """The scopes that it inherits from, by their names in the plan."""
     fields: tuple[PlannedField, ...] = ()
     """The fields that it adds to those of its bases."""
-    definitions: dict[str, Any] = Field(default={})
+    definitions: dict[str, JsonSchema] = Field(default={})
     """What the schemas of its fields refer to as `#/$defs/…`."""
     declared: CodePlace
 
@@ -136,7 +137,7 @@ class PlannedMessage(_Part):
     """The scopes that the class inherits from itself, by their names in the plan."""
     ids: tuple[PlannedField, ...] = ()
     properties: tuple[PlannedField, ...] = ()
-    definitions: dict[str, Any] = Field(default={})
+    definitions: dict[str, JsonSchema] = Field(default={})
     """What the schemas of its fields refer to as `#/$defs/…`."""
     declared: CodePlace
     emissions: tuple[Emission, ...] = ()
@@ -237,7 +238,7 @@ class Plan(_Part):
         Raises:
             pydantic.ValidationError: it is no plan.
         """
-        return cls.model_validate_json(text)
+        return cls.model_validate_json(text, context=CHECKED)
 
     @classmethod
     def read(cls, path: Path) -> Plan:
