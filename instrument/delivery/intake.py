@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from math import inf
 from time import monotonic, time
 from typing import TYPE_CHECKING, Final, Protocol
@@ -28,6 +27,9 @@ _AT_MOST = 0.005
 """Seconds that a caller waits for a commit that is under way, which has its turn meanwhile."""
 _TRY_AGAIN_AFTER = 0.25
 """Seconds until a spool that could not be written is tried again."""
+
+_NOTHING = -1
+"""The bound of bytes that not even an empty envelope keeps."""
 
 
 class Receiver(Protocol):
@@ -77,7 +79,7 @@ class Intake:
         self._each = each
         self._max_bytes = max_bytes
         self._taken_bytes = 0
-        self._settled_bytes = 0
+        self._bound = max_bytes
         self._waiting: list[Envelope] = []
         self._uncommitted: list[Stretch] = []
         self._lost: list[Envelope] = []
@@ -115,12 +117,23 @@ class Intake:
             Refusal: the bound is reached, the spool cannot be written, or the client is closed.
         """
         size = len(envelope.body)
-        with self._lock:
-            if self._closed or self._failing or self._taken_bytes + size - self._settled_bytes > self._max_bytes:
-                raise self._refusal()
-            self._taken_bytes += size
+        lock = self._lock
+        try:  # what `with lock` does, in half the time
+            lock.acquire()
+            taken = self._taken_bytes + size
+            if taken > self._bound or self._failing:  # a closed intake has a bound that nothing keeps
+                raise self._refusal()  # noqa: TRY301 - the lock is let go of in one place
+            self._taken_bytes = taken
             self.accepted += 1
             self._waiting.append(envelope)
+        except BaseException:  # refused; or a signal handler raised, perhaps while the lock was waited for
+            # Without `suppress`: a second handler could raise inside of that, and leave the lock taken for good.
+            try:  # noqa: SIM105
+                lock.release()
+            except RuntimeError:
+                pass
+            raise
+        lock.release()
         if self._each:
             self._commit_now(envelope)
         elif self._work.muted():
@@ -131,7 +144,8 @@ class Intake:
 
     def settled(self, size: int) -> None:
         """Take note of how many bytes every destination has by now, since the beginning."""
-        self._settled_bytes = size
+        with self._lock:
+            self._bound = _NOTHING if self._closed else self._max_bytes + size
 
     def commit(self) -> bool:
         """Commit what waits, and hand it on; where the spool cannot be written, hand it on all the same.
@@ -148,6 +162,8 @@ class Intake:
                     self._write(self._uncommitted)
                 while self._waiting:
                     self._commit_waiting()
+                if not self._uncommitted:
+                    self._failing = False  # also where it was a signal handler that raised in the last commit
             finally:
                 self._in_commit = False
         return True
@@ -167,6 +183,7 @@ class Intake:
         """Take no more envelopes, and commit what waits; answer whether that was done, as `commit` does."""
         with self._lock:
             self._closed = True
+            self._bound = _NOTHING
         self._hurry.ring()
         self._work.ring()
         return self.commit()
@@ -179,8 +196,10 @@ class Intake:
                 self._commit_safely()
         finally:
             # Also where a signal handler raised as soon as the lock was taken. Where it is not, this thread has it not.
-            with suppress(RuntimeError):
+            try:  # noqa: SIM105 - as in `put`
                 self._committing.release()
+            except RuntimeError:
+                pass
 
     def _commit_safely(self) -> None:
         try:
