@@ -20,6 +20,11 @@ def is_list(value: object) -> TypeIs[list[Any]]:
     return isinstance(value, list)
 
 
+def is_texts(value: object) -> TypeIs[list[str]]:
+    """Whether a value out of JSON is a list of texts."""
+    return is_list(value) and all(isinstance(each, str) for each in value)
+
+
 def written(value: object) -> str:
     """Return a value as the text of a file that people read too.
 

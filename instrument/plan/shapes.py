@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AfterValidator, ValidationInfo
 
-from instrument.plan.jsons import is_list, is_object
+from instrument.plan.jsons import is_list, is_object, is_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,12 +15,8 @@ _SCHEMA = ("items", "additionalProperties")
 _SCHEMAS = ("anyOf", "oneOf", "allOf", "prefixItems")
 
 
-def _is_texts(value: object) -> bool:
-    return is_list(value) and all(isinstance(each, str) for each in value)
-
-
 def _is_type(value: object) -> bool:
-    return isinstance(value, str) or _is_texts(value)
+    return isinstance(value, str) or is_texts(value)
 
 
 def _is_schema(value: object) -> bool:
@@ -39,7 +35,7 @@ _SHAPES: dict[str, tuple[Callable[[object], bool], str]] = {
     **dict.fromkeys(_SCHEMA, (_is_schema, "a schema")),
     **dict.fromkeys(_SCHEMAS, (_is_schemas, "a list of schemas")),
     "properties": (_is_named_schemas, "an object of schemas"),
-    "required": (_is_texts, "a list of texts"),
+    "required": (is_texts, "a list of texts"),
     "enum": (is_list, "a list"),
     "type": (_is_type, "a text, or a list of texts"),
     "$ref": (lambda value: isinstance(value, str), "a text"),

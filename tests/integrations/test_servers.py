@@ -15,6 +15,7 @@ import pytest
 
 from instrument.testing import Collector
 from tests.integrations.serving import answers, until
+from tests.interpreters import NEEDS_THREADS_AT_EXIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,11 +35,6 @@ SERVERS = {
     "gunicorn, gevent workers": ([*GUNICORN, "-k", "gevent", WSGI], 2),
     "gunicorn, preload, uvicorn workers": ([*GUNICORN, "--preload", "-k", "uvicorn_worker.UvicornWorker", ASGI], 1),
 }
-# Gevent looks names up in threads, so that a worker which has not connected before cannot while it exits: what is left
-# waits in its spool.
-NO_THREAD_AT_EXIT = pytest.mark.skipif(
-    (3, 12) <= sys.version_info < (3, 12, 2), reason="no thread can be started while the process exits (gh-113964)"
-)
 REQUESTS = 200
 
 
@@ -80,7 +76,9 @@ def _addresses(log: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("arguments", "imports"),
     [
-        pytest.param(*each, id=name, marks=[NO_THREAD_AT_EXIT] if "gevent" in name else [])
+        # Gevent looks names up in threads, so that a worker which has not connected before cannot while it exits: what is
+        # left waits in its spool.
+        pytest.param(*each, id=name, marks=[NEEDS_THREADS_AT_EXIT] if "gevent" in name else [])
         for name, each in SERVERS.items()
     ],
 )

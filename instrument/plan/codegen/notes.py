@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from instrument.plan.codegen.documents import validated
 from instrument.plan.codegen.problems import PlanFileError
-from instrument.plan.jsons import is_list, is_object
+from instrument.plan.jsons import is_list, is_object, is_texts
 from instrument.plan.model import PlannedField, PlannedScope
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def noted_names(schema: Any, name: str, where: str) -> tuple[str, ...]:
         PlanFileError: it is something else.
     """
     names: Any = note(schema, name) or []
-    if not is_list(names) or not all(isinstance(each, str) for each in names):
+    if not is_texts(names):
         raise PlanFileError(f"{where}.{_PREFIX}{name}", "it is no list of names")
     return tuple(names)
 

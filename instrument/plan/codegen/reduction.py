@@ -8,13 +8,13 @@ anything else are replaced by what they refer to. What no class can say is left 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import StringConstraints, TypeAdapter
 from pydantic_core import SchemaError
 
 from instrument.plan.codegen.problems import PlanFileError
-from instrument.plan.jsons import is_list, is_object
+from instrument.plan.jsons import is_list, is_object, is_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -366,9 +366,9 @@ def _required(node: Schema, where: str) -> set[str]:
     required: Any = node.get("required", [])
     if isinstance(required, bool):  # draft 3 has it on each property
         return set()
-    if not is_list(required) or not all(isinstance(each, str) for each in required):
+    if not is_texts(required):
         raise PlanFileError(f"{where}.required", "it is no list of keys")
-    return set(cast("list[str]", required))
+    return set(required)
 
 
 def _mapping(value: Any, where: str) -> Schema:

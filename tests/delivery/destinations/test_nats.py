@@ -24,6 +24,7 @@ from tests.delivery.nats_servers import (
     stream_info,
     wait_until,
 )
+from tests.interpreters import NEEDS_THREADS_AT_EXIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -248,9 +249,7 @@ def test_parent_and_child_go_on_with_connections_of_their_own(server: NatsServer
     assert sorted(message_ids(server.url, stream)) == ["message-1", "message-2", "message-3"]
 
 
-@pytest.mark.skipif(
-    (3, 12) <= sys.version_info < (3, 12, 2), reason="no thread can be started while the process exits (gh-113964)"
-)
+@NEEDS_THREADS_AT_EXIT
 def test_the_last_message_of_a_process_is_published_while_it_exits(server: NatsServer, stream: str) -> None:
     """Python has no pool of threads then, by which asyncio looks up the name of a server."""
     code = f"""if True:
