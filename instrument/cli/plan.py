@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     from instrument.plan.model import Plan, PlannedMessage
     from instrument.plan.violations import Violation
 
-app: Final = typer.Typer(help="Look at the tracking plan, which is what the classes declare.")
+app: Final = typer.Typer(
+    help="Look at the tracking plan, which is what the classes declare. Without a command: list every message, and "
+    "where it is emitted."
+)
 app.command("adopt")(plan_adopt.adopt)
 app.command("codegen")(plan_codegen.codegen)
 app.command("diff")(plan_diff.diff_plans)
@@ -122,7 +125,7 @@ def export(
         ),
     ] = None,
     only_check: Annotated[
-        bool, typer.Option("--check", help="Write nothing, and exit with 1 if the file is not as it would be.")
+        bool, typer.Option("--check", help="Write nothing, and exit with 1 if the output is not as it would be.")
     ] = False,
     source_url: Annotated[
         str | None,
@@ -139,6 +142,8 @@ def export(
     name: Annotated[str | None, typer.Option("--name", help="What the plan is called.", show_default=False)] = None,
 ) -> None:
     """Write the plan as what others read. The same plan gives the same bytes, wherever it is made."""
+    if only_check and output is None:
+        raise typer.BadParameter("--check compares with a file: name it by --output")
     project = project_of(packages, exclude, directory, name) if plan_file is None else None
     links = _links(source_url, output, directory if project is None else project.root)
     plan = read_plan(cast("Path", plan_file)) if project is None else collected(project)

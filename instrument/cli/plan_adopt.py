@@ -25,6 +25,8 @@ def adopt(
     """Make the scopes and events of code that calls Segment's client for Python.
 
     The code is read, and not run. Calls that cannot be read are told with their file and line.
+
+    Exits with 1 where it has no such call, or where something that was written by hand would be lost.
     """
     from instrument.plan.adopt.adoption import adopt as adopt_code  # noqa: PLC0415 - slow, and for this command alone
     from instrument.plan.codegen.making import make_package  # noqa: PLC0415 - as above

@@ -34,11 +34,12 @@ def codegen(
 ) -> None:
     """Make the scopes and events of a plan.
 
-    FILE is a plan of Segment Protocols or Typewriter, a directory with a JSON Schema for each event, a table in CSV,
-    our plan file, or one of our exports json-schema, protocols and csv.
+    FILE is a plan of Segment Protocols or Typewriter, a directory of JSON Schemas, a table in CSV, or a plan file,
+    or what `instrument plan export` writes as json-schema, protocols or csv.
 
-    Run it again when the plan has changed: classes and fields keep their names, and modules that are written by hand
-    in the same package are left alone.
+    Run it again when the plan has changed: classes and fields keep their names, and other modules are left alone.
+
+    Exits with 1 where the plan cannot be read, or where something that was written by hand would be lost.
     """
     from instrument.plan.codegen.formats import read_plan  # noqa: PLC0415 - slow, and for this command alone
     from instrument.plan.codegen.making import make_package  # noqa: PLC0415 - as above

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from instrument.cli import text
 from instrument.plan.collect import UnplannableError, collect
 from instrument.plan.imports import ImportFailuresError
-from instrument.plan.model import Plan
+from instrument.plan.model import Plan, wrong_in_plan
 from instrument.plan.project import ProjectError, find_project
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ Packages = Annotated[
     typer.Option(
         "--package",
         "-p",
+        # Brackets would be taken for markup, and not be shown.
         help="A package that declares or emits messages; can be given several times. By default those that "
-        "pyproject.toml names in [tool.instrument].",
+        "pyproject.toml names, in its table tool.instrument.",
         show_default=False,
     ),
 ]
@@ -67,11 +68,16 @@ def project_of(
 def collected(project: Project) -> Plan:
     """Return the plan of a project's packages; where they cannot be imported, say why and end with 2.
 
+    That they declare nothing is said too: mostly another package was meant.
+
     Raises:
         typer.Exit: see above.
     """
     with plannable():
-        return collect(project)
+        plan = collect(project)
+    if not plan.messages:
+        text.complain(f"note: no message is declared in {', '.join(project.packages)}")
+    return plan
 
 
 @contextmanager
@@ -103,9 +109,9 @@ def read_plan(file: Path) -> Plan:
     except OSError as error:
         raise typer.BadParameter(f"{file} cannot be read: {error.strerror}") from None
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise typer.BadParameter(f"{file} is no plan file: {where + ': ' if where else ''}{first['msg']}") from None
+        raise typer.BadParameter(
+            f"{file} is no plan file, as `instrument plan export --format plan` writes one: {wrong_in_plan(error)}"
+        ) from None
 
 
 @contextmanager

@@ -30,14 +30,19 @@ class ImportFailure:
         module: its name.
         place: the line of the project that raised.
         error: what was raised.
+        looked_in: where the project's own modules are looked for, if it is one that was not found.
     """
 
     module: str
     place: CodePlace
     error: BaseException
+    looked_in: tuple[Path, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.module} cannot be imported: {type(self.error).__name__}: {self.error}"
+        where = "" if str(self.place) == self.module else f"{self.place}: "
+        looked = f" (looked for in {', '.join(map(str, self.looked_in))}, and among what is installed)"
+        said = f"{where}{self.module} cannot be imported: {type(self.error).__name__}: {self.error}"
+        return said + (looked if self.looked_in else "")
 
 
 class ImportFailuresError(InstrumentError):
@@ -72,7 +77,9 @@ def _imported(name: str, project: Project, failures: list[ImportFailure]) -> Ite
     try:
         module = import_module(name)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a module may raise anything, and scripts exit
-        failures.append(ImportFailure(name, _raised_at(name, error, project), error))
+        missing = isinstance(error, ModuleNotFoundError) and error.name == name
+        looked_in = project.import_roots if missing else ()
+        failures.append(ImportFailure(name, _raised_at(name, error, project), error, looked_in))
         return
     yield module
     for found in iter_modules(getattr(module, "__path__", ()), f"{name}."):

@@ -10,7 +10,8 @@ from __future__ import annotations
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from instrument.plan.jsons import written
 from instrument.plan.shapes import CHECKED, JsonSchema
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from pydantic import ValidationError
     from typing_extensions import Self
 
 Deprecation = str | bool
@@ -249,6 +251,32 @@ class Plan(_Part):
             pydantic.ValidationError: it is no plan.
         """
         return cls.from_json(path.read_bytes())
+
+    @field_validator("format", mode="before")
+    @classmethod
+    def _format_of_this_version(cls, number: object) -> object:
+        if number != 1:
+            raise PydanticCustomError(
+                "plan_format",
+                "this version reads format 1 alone, and the file has another: write it anew with "
+                "`instrument plan export --format plan`",
+            )
+        return number
+
+
+def wrong_in_plan(error: ValidationError) -> str:
+    """Return the first thing that is wrong with a plan file, and where, without its value.
+
+    >>> from pydantic import ValidationError
+    >>> try:
+    ...     Plan.from_json('{"format": 1}')
+    ... except ValidationError as error:
+    ...     print(wrong_in_plan(error))
+    name: Field required
+    """
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {first['msg']}" if where else first["msg"]
 
 
 def _without_lines(message: PlannedMessage) -> PlannedMessage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,6 +24,8 @@ EXCLUDED = ("*.__main__", "*.tests", "*.tests.*", "*.test_*", "*.conftest")
 """What is not imported unless asked for: programs, which would run, and tests, whose messages are made up."""
 
 _INSTALLED = {"site-packages", "dist-packages"}
+_NO_MODULE = re.compile(r"[/\\:\s]|^\.|\.\.|\.$|^$")
+"""A path, an entry point, a relative name, or nothing."""
 
 
 class ProjectError(InstrumentError):
@@ -106,7 +109,8 @@ def find_project(
         name: instead of the one in `[tool.instrument]`.
 
     Raises:
-        ProjectError: pyproject.toml cannot be read, `[tool.instrument]` has something else, or no package is named.
+        ProjectError: pyproject.toml cannot be read, `[tool.instrument]` has something else, or no package is named,
+            or by what is no name of one.
     """
     file = next((each / PYPROJECT for each in (start, *start.parents) if (each / PYPROJECT).is_file()), None)
     table = _Table() if file is None else _table(file)
@@ -114,9 +118,12 @@ def find_project(
     if not chosen:
         where = f"{file} has none in [tool.instrument]" if file else f"there is no {PYPROJECT} in {start} or above"
         raise ProjectError(
-            f"No packages: name those that declare or emit messages, or list them: `[tool.instrument]` and "
-            f'`packages = ["shop"]` in {PYPROJECT} ({where}).'
+            f"No packages: name those that declare or emit messages by --package, or list them: `[tool.instrument]` "
+            f'and `packages = ["shop"]` in {PYPROJECT} ({where}).'
         )
+    wrong = next((each for each in chosen if _NO_MODULE.search(each)), None)
+    if wrong is not None:
+        raise ProjectError(f"{wrong!r} is no name of a package: write it as in an import, for instance shop.orders.")
     return Project(
         root=start if file is None else file.parent,
         packages=chosen,

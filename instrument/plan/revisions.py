@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from instrument.errors import InstrumentError
 from instrument.plan import elsewhere
-from instrument.plan.model import Plan
+from instrument.plan.model import Plan, wrong_in_plan
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -102,8 +102,7 @@ class Repository:
         try:
             return Plan.from_json(content)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            raise RevisionError(f"{revision}: its {file} is no plan file: {first['msg']}") from None
+            raise RevisionError(f"{revision}: its {file} is no plan file: {wrong_in_plan(error)}") from None
 
     @contextmanager
     def _worktree(self, commit: str) -> Generator[Path]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +16,6 @@ from instrument.plan.exports.forms import Form
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from typer.testing import Result
 
@@ -85,7 +86,7 @@ def test_a_project_without_packages_is_told_what_to_write(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     result = run()
     assert result.exit_code == 2
-    assert "[tool.instrument]" in result.stderr
+    assert "by --package, or list them: `[tool.instrument]` and `packages =" in _told(result)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,33 @@ def test_a_package_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     result = run("-p", "nowhere_to_be_found")
     assert result.exit_code == 2
-    assert result.stderr.startswith("nowhere_to_be_found: nowhere_to_be_found cannot be imported")
+    assert result.stderr == (
+        "nowhere_to_be_found cannot be imported: ModuleNotFoundError: No module named 'nowhere_to_be_found' "
+        f"(looked for in {tmp_path}, and among what is installed)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["./shop", "shop/events.py", "shop.events:OrderPlaced", ".shop", "shop.", "", "a shop"]
+)
+def test_what_is_no_name_of_a_package_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("-p", name)
+    assert result.exit_code == 2
+    assert f"{name!r} is no name of a package: write it as in an import" in _told(result)
+
+
+def test_a_package_without_messages_is_noted(project: Project, tmp_path: Path) -> None:
+    tmp_path.joinpath("barren.py").touch()
+    for command in ([], ["export", "--format", "csv"], ["check", os.devnull]):
+        result = run(*command, "-p", "barren")
+        assert (result.exit_code, result.stderr) == (0, "note: no message is declared in barren\n")
+
+
+def test_the_help_shows_where_packages_are_named_and_what_is_done_without_a_command() -> None:
+    for command in ([], ["export"], ["check"], ["diff"], ["lint"]):
+        assert "pyproject.toml names, in its table tool.instrument." in _told(run(*command, "--help"))
+    assert "Without a command: list every message" in _told(run("--help"))
 
 
 def test_what_was_sent_is_checked_line_by_line(project: Project, tmp_path: Path) -> None:
@@ -165,14 +192,17 @@ def test_a_plan_file_is_enough_to_check(project: Project, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("content", "problem"), [("{", "Invalid JSON"), ('{"format": 2, "name": "x"}', "format: Input should be 1")]
+    ("content", "problem"),
+    [("{", "Invalid JSON"), ('{"format": 2, "name": "x"}', "format: this version reads format 1 alone")],
 )
 def test_what_is_no_plan_file_is_told(tmp_path: Path, content: str, problem: str) -> None:
     plan = tmp_path / "plan.json"
     plan.write_text(content, encoding="utf-8")
     result = run("check", "-", "--plan", str(plan), given="")
     assert result.exit_code == 2
-    assert problem in " ".join(result.stderr.replace("│", "").split())
+    told = _told(result)
+    assert "export --format plan` writes one: " in told
+    assert problem in told
 
 
 @pytest.mark.parametrize("form", list(Form))
@@ -233,6 +263,33 @@ def test_a_file_that_cannot_be_written_is_told(project: Project, tmp_path: Path)
     assert "cannot be written" in result.stderr
 
 
+def test_without_a_file_there_is_nothing_to_check(project: Project) -> None:
+    result = run("export", "--format", "plan", "--check")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--check compares with a file: name it by --output" in _told(result)
+
+
+def test_a_pipe_gets_the_text_and_stays_a_pipe(project: Project, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # there already, so that nobody waits for one
+    try:
+        assert run("export", "--format", "typescript", "-o", "pipe").stdout == "pipe written\n"
+        assert os.read(reader, 1 << 16).startswith(b"// Made by")
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_device_is_not_read_to_its_end_nor_replaced(project: Project) -> None:
+    """Which `/dev/full` has none of."""
+    result = run("export", "--format", "plan", "-o", "/dev/full")
+    assert result.exit_code == 2
+    assert "/dev/full cannot be written: No space left on device" in _told(result)
+    assert Path("/dev/full").is_char_device()
+
+
 def test_a_source_address_that_is_none_is_told(project: Project) -> None:
     result = run("export", "--format", "html", "--source-url", "javascript:{file}")
     assert result.exit_code == 2
@@ -245,6 +302,11 @@ def test_pages_link_to_where_the_source_can_be_read(project: Project) -> None:
         'href="https://git.example/shop/events.py#L12"' in run("export", "--format", "html", "--source-url", url).stdout
     )
     assert "(https://git.example/shop/events.py)" in run("export", "--format", "markdown", "--source-url", url).stdout
+
+
+def _told(result: Result) -> str:
+    """Return what was said, without the frame around it."""
+    return _joined(result.output.replace("│", ""))
 
 
 def _joined(text: str) -> str:

@@ -610,7 +610,7 @@ def test_a_committed_plan_file_is_read_instead_of_importing(repository: Path) ->
     commit(repository, "", "with a damaged plan file")
     status, output = run("HEAD", "HEAD~1", "--project", project)
     assert status == 2
-    assert output.startswith("HEAD: its plans/shop.json is no plan file: ")
+    assert output.startswith("HEAD: its plans/shop.json is no plan file: Invalid JSON")
 
 
 def test_a_command_that_is_terminated_leaves_nothing_behind(repository: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def write(file: Path, text: str, *, dry: bool = False) -> bool:
     """Write a file unless it has this text already; whole or not at all.
 
     Args:
-        file: the file; directories are made.
+        file: the file; directories are made. A pipe or a device gets the text each time, and stays what it is.
         text: what is to be in it.
         dry: only tell.
 
@@ -29,6 +29,11 @@ def write(file: Path, text: str, *, dry: bool = False) -> bool:
         OSError: it cannot be written.
     """
     content = text.encode()
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        # To read a device may never end, and to put a file in its place would take it from everybody.
+        if not dry:
+            file.write_bytes(content)
+        return True
     with suppress(FileNotFoundError):
         if file.read_bytes() == content:
             return False

@@ -114,7 +114,7 @@ _MESSAGE = {"kind": "track", "name": "Paid", "class_name": "Paid", "module": "m"
 @pytest.mark.parametrize(
     ("plan", "problem"),
     [
-        ({"format": 2, "name": "shop"}, "plan.json: format: Input should be 1"),
+        ({"format": 2, "name": "shop"}, "plan.json: format: this version reads format 1 alone"),
         ({**_SCOPED, "more": 1}, "plan.json: more: Extra inputs are not permitted"),
         ({**_SCOPED, "messages": [{**_MESSAGE, "kind": "shout"}]}, "is no call of the Segment spec"),
         (
