@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from instrument.delivery.dead_letters import DeadLetters
     from instrument.delivery.ledger import Ledger
     from instrument.delivery.pipeline import Plan
-    from instrument.delivery.spool import Stretch
+    from instrument.delivery.stretch import Stretch
 
 log: Final = logging.getLogger("instrument")
 

@@ -123,6 +123,8 @@ class Flush:
                 sending.send([_Placed(place, each) for place, each in enumerate(stretch.envelopes, stretch.first)])
         except GaveUp as gave_up:
             flushed.problems[destination.name] = str(gave_up)
+        finally:
+            reader.tidy()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json, to_json
 
 from instrument.delivery.dead_letters import FILE_NAME, DeadLetters
-from instrument.delivery.spool import Stretch, database_and_log, lock_of, rows_of, spool_files, stretch_of
+from instrument.delivery.spool import database_and_log, lock_of, rows_of, spool_files, stretch_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from instrument.delivery.envelope import Envelope
+    from instrument.delivery.stretch import Stretch
 
 Doomed = Callable[["Envelope"], bool]
 

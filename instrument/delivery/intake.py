@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from math import inf
 from time import monotonic, time
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from instrument.delivery.bell import Bell
-from instrument.delivery.spool import SpoolDamaged, SpoolError, Stretch, joined
+from instrument.delivery.spool import SpoolDamaged, SpoolError
+from instrument.delivery.stretch import Envelopes, Stretch, joined
 from instrument.errors import Reason, Refusal
 
 if TYPE_CHECKING:
@@ -80,9 +81,10 @@ class Intake:
         self._max_bytes = max_bytes
         self._taken_bytes = 0
         self._bound = max_bytes
-        self._waiting: list[Envelope] = []
+        self._waiting: list[Any] = []
+        """Ids and bodies in turn, rather than tuples: see `Envelopes`."""
         self._uncommitted: list[Stretch] = []
-        self._lost: list[Envelope] = []
+        self._lost: list[bytes] = []
         self._failing = False
         self._closed = False
         self._late_after = late
@@ -116,7 +118,8 @@ class Intake:
         Raises:
             Refusal: the bound is reached, the spool cannot be written, or the client is closed.
         """
-        size = len(envelope.body)
+        body = envelope.body
+        size = len(body)
         lock = self._lock
         try:  # what `with lock` does, in half the time
             lock.acquire()
@@ -125,7 +128,7 @@ class Intake:
                 raise self._refusal()  # noqa: TRY301 - the lock is let go of in one place
             self._taken_bytes = taken
             self.accepted += 1
-            self._waiting.append(envelope)
+            self._waiting += (envelope.message_id, body)  # both or none
         except BaseException:  # refused; or a signal handler raised, perhaps while the lock was waited for
             # Without `suppress`: a second handler could raise inside of that, and leave the lock taken for good.
             try:  # noqa: SIM105
@@ -135,7 +138,7 @@ class Intake:
             raise
         lock.release()
         if self._each:
-            self._commit_now(envelope)
+            self._commit_now(body)
         elif self._work.muted():
             self._late = monotonic() + self._late_after
             self._work.ring()
@@ -208,7 +211,7 @@ class Intake:
             self._failing = True
             self._receiver.spool_failed(SpoolError(f"a commit raised {type(error).__name__}"))
 
-    def _commit_now(self, envelope: Envelope) -> None:
+    def _commit_now(self, body: bytes) -> None:
         """Commit an envelope before its caller goes on; whoever comes first commits for all who wait behind.
 
         Raises:
@@ -216,26 +219,27 @@ class Intake:
         """
         with self._committing:
             self.commit()
-            if not any(each is envelope for each in self._lost):
+            if not any(each is body for each in self._lost):
                 return
-            self._lost = [each for each in self._lost if each is not envelope]
+            self._lost = [each for each in self._lost if each is not body]
             with self._lock:
                 self.accepted -= 1
-                self._taken_bytes -= len(envelope.body)
+                self._taken_bytes -= len(body)
         raise self._spool_failed()
 
     def _commit_waiting(self) -> None:
         """Commit what waits and hand it on; only then it does not wait any more."""
         # Without the lock, which the thread may hold that a signal handler waits in for this commit.
-        batch = self._waiting.copy()
-        stretch = Stretch(self.last + 1, time(), batch, sum([len(each.body) for each in batch]))
+        waiting = self._waiting.copy()
+        batch = Envelopes(waiting[::2], waiting[1::2])
+        stretch = Stretch(self.last + 1, time(), batch, batch.size)
         committed = self._spool is not None and self._write([*self._uncommitted, stretch])
         if self._each and self._spool is not None and not committed:
-            self._lost += batch
+            self._lost += batch.bodies
         else:
             self._receiver.distribute(stretch, committed=committed)
             self.last = stretch.last
-        del self._waiting[: len(batch)]
+        del self._waiting[: len(waiting)]
 
     def _write(self, stretches: list[Stretch]) -> bool:
         """Commit envelopes if that can be; answer whether it could."""

@@ -14,7 +14,7 @@ from instrument.delivery.spool import SpoolError
 if TYPE_CHECKING:
     from instrument.delivery.destination import Destination
     from instrument.delivery.reader import Reader
-    from instrument.delivery.spool import Stretch
+    from instrument.delivery.stretch import Stretch
 
 _LINGER = 0.05
 """Seconds that a batch may grow after its first message."""
@@ -144,12 +144,18 @@ class Lane:
             at_once = False
             while True:
                 if not at_once:
+                    self._tidy()
                     self._gather()
                 shares = self._send_next()
                 if not shares:
                     break
                 at_once = max(shares) >= _AT_ONCE
+            self._tidy()
         self._owner.ended(self)
+
+    def _tidy(self) -> None:
+        for reader in (*self.adopted, self.own):
+            reader.tidy()
 
     def _gather(self) -> None:
         """Let a batch grow: many small ones cost both sides, and whoever shares the interpreter, more than one."""

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from instrument.delivery.spool import SpoolError, joined
+from instrument.delivery.spool import SpoolError
+from instrument.delivery.stretch import joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from instrument.delivery.destination import Limits
-    from instrument.delivery.spool import Spool, Stretch
+    from instrument.delivery.spool import Spool
+    from instrument.delivery.stretch import Stretch
 
 _MOST_IN_MEMORY = 2 << 20
 """Bytes of bodies that a reader keeps to itself, so that it need not read them back from the disk."""
+_TIDY_AFTER = 8
+"""Batches after which what every destination has is removed from the file, though there is more to send."""
 
 
 class Reader:
@@ -36,6 +41,7 @@ class Reader:
         """How many envelopes of a dead process wait."""
         self._newest: deque[Stretch] = deque()
         self._bytes = 0
+        self._untidied = 0
         self.offered: int = 0
         """The place of the newest envelope that was offered."""
         self._lock = threading.RLock()
@@ -86,16 +92,24 @@ class Reader:
             return self._in_memory(limits)
 
     def done(self, place: int) -> None:
-        """Take note that the destination has everything up to a place."""
+        """Take note that the destination has everything up to a place; `tidy` is to follow when there is time."""
         self._pass(place)
         if self.spool is None:
             return
-        try:
+        # Where it fails, the envelopes are delivered all the same. The next step moves the cursor over them too; should
+        # the process die before, they are sent once more, with the same ids.
+        with suppress(SpoolError):
             self.spool.advance(self.destination, place)
-        except SpoolError:
-            # The envelopes are delivered all the same. The next step moves the cursor over them too; should the
-            # process die before, they are sent once more, with the same ids.
-            return
+        self._untidied += 1
+        if self._untidied >= _TIDY_AFTER:
+            self.tidy()
+
+    def tidy(self) -> None:
+        """Remove what every destination has from the file, if that can be done now."""
+        self._untidied = 0
+        if self.spool is not None:
+            with suppress(SpoolError):
+                self.spool.forget()
 
     def move_to(self, spool: Spool) -> None:
         """Go on in another file, which has all that is kept in memory."""

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from instrument.delivery.ownership import Lock
-    from instrument.delivery.spool import SpoolDamaged, Stretch
+    from instrument.delivery.spool import SpoolDamaged
+    from instrument.delivery.stretch import Stretch
 
 log: Final = logging.getLogger("instrument")
 

@@ -20,9 +20,9 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from instrument.delivery.destination import Limits
-from instrument.delivery.envelope import Envelope
 from instrument.delivery.ownership import Lock
 from instrument.delivery.pages import PAGE_SIZE, are_sound
+from instrument.delivery.stretch import Envelopes, Stretch, joined
 from instrument.errors import InstrumentError
 from instrument.forks import Guard
 
@@ -58,6 +58,7 @@ _SET_CURSOR = (
     "INSERT INTO cursors (destination, seq, seal) VALUES (?, ?, ?)"
     " ON CONFLICT (destination) DO UPDATE SET seq = excluded.seq, seal = excluded.seal"
 )
+_FORGET = "DELETE FROM envelopes WHERE seq <= :done AND seq + count - 1 <= :done"
 _LAST_PLACE = 1 << 53
 """A place that no spool reaches, from which on SQLite and Python do not count alike."""
 _BUSY_MILLISECONDS = 30
@@ -77,56 +78,6 @@ class SpoolDamaged(SpoolError):
 
 class SpoolClosed(SpoolError):
     """The file was given up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Envelopes that follow one another in a queue.
-
-    Attributes:
-        first: the place of the first; places count up from 1 in each spool.
-        at: when the first was accepted, in seconds since 1970.
-        envelopes: what is sent, at least one.
-        size: the bytes of their bodies.
-    """
-
-    first: int
-    at: float
-    envelopes: Sequence[Envelope]
-    size: int
-
-    @property
-    def last(self) -> int:
-        """The place of the last."""
-        return self.first + len(self.envelopes) - 1
-
-    def after(self, place: int) -> Stretch:
-        """Return what follows a place."""
-        return self if place < self.first else self._part(self.envelopes[place + 1 - self.first :], place + 1)
-
-    def until(self, place: int) -> Stretch:
-        """Return what comes up to a place."""
-        return self if place >= self.last else self._part(self.envelopes[: place + 1 - self.first], self.first)
-
-    def halves(self) -> tuple[Stretch, Stretch]:
-        """Return two of about the same length."""
-        middle = self.first + len(self.envelopes) // 2 - 1
-        return self.until(middle), self.after(middle)
-
-    def cut(self, limits: Limits) -> Stretch:
-        """Return the beginning that fits into one batch, and at least one envelope."""
-        count = min(len(self.envelopes), limits.count)
-        if self.size + count > limits.size:
-            size = 0
-            for number, envelope in enumerate(self.envelopes[:count]):
-                size += len(envelope.body) + 1
-                if size > limits.size:
-                    count = max(number, 1)
-                    break
-        return self.until(self.first + count - 1)
-
-    def _part(self, envelopes: Sequence[Envelope], first: int) -> Stretch:
-        return Stretch(first, self.at, envelopes, sum([len(each.body) for each in envelopes]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +114,7 @@ class Spool:
         self._ownership = lock
         self._guard = Guard()
         self._appending = False
+        self._forgotten = 0
         self._errors = _Errors(path, reading=False)
         self._reading_errors = _Errors(path, reading=True)
         with self._guard.lock:
@@ -335,28 +287,37 @@ class Spool:
         return joined(found).cut(limits) if found else None
 
     def advance(self, destination: str, seq: int) -> None:
-        """Move a destination's cursor, and forget what every destination has.
+        """Move a destination's cursor.
 
         Raises:
             SpoolError: nothing was changed; the envelopes will be sent again.
         """
-        self.set_cursors({destination: seq})
+        with self._guard.lock, self._errors:
+            self._connection.execute(_SET_CURSOR, _cursor_row(destination, seq))
+            self._cursors = {**self._cursors, destination: seq}
 
     def set_cursors(self, moved: Mapping[str, int]) -> None:
-        """Move cursors, and forget what every destination has.
+        """Move several cursors, all or none.
 
         Raises:
             SpoolError: nothing was changed.
         """
         with self._guard.lock, self._errors:
-            cursors = {**self._cursors, **moved}
             with _Transaction(self._connection):
                 self._connection.executemany(_SET_CURSOR, [_cursor_row(*each) for each in moved.items()])
-                self._connection.execute(
-                    "DELETE FROM envelopes WHERE seq <= :done AND seq + count - 1 <= :done",
-                    {"done": min(cursors.values())},
-                )
-            self._cursors = cursors
+            self._cursors = {**self._cursors, **moved}
+
+    def forget(self) -> None:
+        """Overwrite and remove what every destination has; that takes longer than moving a cursor.
+
+        Raises:
+            SpoolError: nothing was changed.
+        """
+        with self._guard.lock, self._errors:
+            done = min(self._cursors.values())
+            if done > self._forgotten:
+                self._connection.execute(_FORGET, {"done": done})
+                self._forgotten = done
 
     def oldest(self, after: int) -> float | None:
         """Return when the oldest envelope behind a place was accepted, in seconds since 1970.
@@ -442,14 +403,6 @@ _TABLES = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
 _parents_connections: list[sqlite3.Connection] = []
 
 
-def joined(stretches: Sequence[Stretch]) -> Stretch:
-    """Make one stretch of several that follow one another."""
-    if len(stretches) == 1:
-        return stretches[0]
-    envelopes = [envelope for each in stretches for envelope in each.envelopes]
-    return Stretch(stretches[0].first, stretches[0].at, envelopes, sum(each.size for each in stretches))
-
-
 def stretch_of(row: Sequence[Any]) -> Stretch | None:
     """Return what a row holds; `None` where that is not what was written, which SQLite does not see."""
     first, count, at, message_ids, bodies, sealed = row
@@ -462,8 +415,7 @@ def stretch_of(row: Sequence[Any]) -> Stretch | None:
     lines = bodies.split(b"\n")
     if not count == len(lines) == message_ids.count("\n") + 1:
         return None
-    envelopes = list(map(Envelope._make, zip(message_ids.split("\n"), lines, strict=True)))
-    return Stretch(first, at, envelopes, len(bodies) - len(lines) + 1)
+    return Stretch(first, at, Envelopes(message_ids.split("\n"), lines), len(bodies) - len(lines) + 1)
 
 
 def rows_of(stretch: Stretch) -> list[tuple[Any, ...]]:
@@ -477,10 +429,10 @@ def rows_of(stretch: Stretch) -> list[tuple[Any, ...]]:
     ]
 
 
-def _rows_of(first: int, at: float, envelopes: Sequence[Envelope]) -> list[tuple[Any, ...]]:
+def _rows_of(first: int, at: float, envelopes: Envelopes) -> list[tuple[Any, ...]]:
     """Make a row, or several where one would be too long, as it can be where lengths differ much."""
-    ids = "\n".join([each.message_id for each in envelopes])
-    bodies = b"\n".join([each.body for each in envelopes])
+    ids = "\n".join(envelopes.ids)
+    bodies = b"\n".join(envelopes.bodies)
     if len(envelopes) == 1 or len(ids) + len(bodies) <= _MOST_ROW_BYTES:
         return [(first, len(envelopes), at, ids, bodies, _seal(first, len(envelopes), at, ids, bodies))]
     middle = len(envelopes) // 2

@@ -12,7 +12,8 @@ from instrument.errors import Reason, Refusal
 from tests.delivery.envelopes import envelope
 
 if TYPE_CHECKING:
-    from instrument.delivery.spool import Spool, SpoolError, Stretch
+    from instrument.delivery.spool import Spool, SpoolError
+    from instrument.delivery.stretch import Stretch
 
 
 class InterruptionError(Exception):

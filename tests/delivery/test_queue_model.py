@@ -16,7 +16,8 @@ from instrument import Limits, Rejected
 from instrument.delivery.adoption import adopted
 from instrument.delivery.dead_letters import DeadLetters
 from instrument.delivery.reader import Reader
-from instrument.delivery.spool import Spool, Stretch, database_and_log, files_of, spool_files
+from instrument.delivery.spool import Spool, database_and_log, files_of, spool_files
+from instrument.delivery.stretch import Stretch
 from tests.delivery.envelopes import envelope
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Queue(RuleBasedStateMachine):
                 self.poison.add(batch[-1].message_id)
         spool = self.own.spool
         assert spool is not None
-        stretch = Stretch(spool.last + 1, 1.0, batch, sum(len(each.body) for each in batch))
+        stretch = Stretch.of(spool.last + 1, 1.0, batch)
         spool.append(stretch)
         for reader in self.own.readers.values():
             reader.offer(stretch, committed=True)
@@ -113,6 +114,10 @@ class Queue(RuleBasedStateMachine):
         source = data.draw(st.sampled_from(self.inherited))
         self.step(source, name, limits)
         self.forget_if_finished(source)
+
+    @rule(name=names)
+    def tidy_up(self, name: str) -> None:
+        self.own.readers[name].tidy()
 
     @rule(name=names, limits=limits)
     def lose_an_answer(self, name: str, limits: Limits) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic_core import to_json
 
 from instrument.delivery.destination import Limits, network_blocked
+from instrument.delivery.stretch import bodies_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,7 @@ class DebuggerDestination:
         """Show a batch to the debugger, where it listens."""
         if network_blocked() or monotonic() < self._absent_until:
             return
-        body = b'{"batch":[%b],"writeKey":%b}' % (b",".join([each.body for each in batch]), self._hint)
+        body = b'{"batch":[%b],"writeKey":%b}' % (b",".join(bodies_of(batch)), self._hint)
         # A connection that was kept may have been closed meanwhile: only a new one tells.
         if self._was_kept() and self._posted(body) is None:
             return

@@ -16,6 +16,7 @@ from segment.analytics.version import VERSION
 
 from instrument.delivery.destination import Limits, Unavailable
 from instrument.delivery.destinations.http import HttpApi, HttpDestination, basic, check_allowed
+from instrument.delivery.stretch import bodies_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,6 +105,6 @@ class SegmentDestination(HttpDestination):
 
 def segment_body(batch: Sequence[Envelope], write_key: str) -> bytes:
     """Return the body of a request to Segment's API, with the envelopes as they are."""
-    messages = b",".join([envelope.body for envelope in batch])
+    messages = b",".join(bodies_of(batch))
     sent_at = to_json(datetime.now(timezone.utc).isoformat())
     return b'{"batch":[%b],"sentAt":%b,"writeKey":%b}' % (messages, sent_at, to_json(write_key))
