@@ -110,20 +110,32 @@ class HttpApi:
         check_allowed()
         encoding = {"Content-Encoding": "gzip"} if self._gzip else {}
         try:
-            with self._session.post(
+            request = requests.Request(
+                "POST",
                 url,
                 data=gzip_format.compress(body, compresslevel=6) if self._gzip else body,
                 headers={"Content-Type": "application/json", **(headers or {}), **encoding},
-                timeout=self._timeout,
-                proxies=self._proxies,
-                allow_redirects=False,
-                stream=True,
+            )
+            prepared = self._session.prepare_request(request)
+            with self._session.send(
+                prepared, timeout=self._timeout, allow_redirects=False, **self._environment(url)
             ) as response:
                 said = printable(response.reason or "")[:_MOST_SAID]
                 asked = _asked_to_wait(response)
                 return Answer(url, response.status_code, said, asked, *self._body(response))
         except (OSError, ValueError) as error:  # what requests raises, and what it lets through of others
             raise Unavailable(f"{url} cannot be reached ({type(error).__name__})") from None
+
+    def _environment(self, url: str) -> Mapping[str, Any]:
+        """Return the proxies and certificates that the process's environment has for an address.
+
+        Requests would look for them at each request, which takes a fifth of its time.
+        """
+        found = self._environments.get(url)
+        if found is None:
+            found = self._session.merge_environment_settings(url, self._proxies or {}, True, None, None)
+            self._environments[url] = found
+        return found
 
     def _body(self, response: requests.Response) -> tuple[bytes, bool]:
         """Read a body, but no endless one, nor for ever; and tell whether it came to its end.
@@ -171,6 +183,7 @@ class HttpApi:
         self._session = requests.Session()
         # Requests would take the user and password of a .netrc instead of our own header.
         self._session.auth = _as_it_is
+        self._environments: dict[str, Mapping[str, Any]] = {}
 
     def close(self) -> None:
         """Close the connections."""

@@ -105,6 +105,8 @@ class SegmentDestination(HttpDestination):
 
 def segment_body(batch: Sequence[Envelope], write_key: str) -> bytes:
     """Return the body of a request to Segment's API, with the envelopes as they are."""
-    messages = b",".join(bodies_of(batch))
     sent_at = to_json(datetime.now(timezone.utc).isoformat())
-    return b'{"batch":[%b],"sentAt":%b,"writeKey":%b}' % (messages, sent_at, to_json(write_key))
+    end = b'],"sentAt":%b,"writeKey":%b}' % (sent_at, to_json(write_key))
+    # Half a megabyte is put together once, not twice.
+    first, *rest = bodies_of(batch)
+    return b",".join([b'{"batch":[' + first, *rest[:-1], rest[-1] + end] if rest else [b'{"batch":[' + first + end])
