@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 
 
 class Bell:
@@ -33,8 +32,10 @@ class Bell:
 
     def ring(self) -> None:
         """Wake who waits, and whoever comes to wait before it is muted."""
-        with suppress(RuntimeError):  # it is rung already
+        try:  # noqa: SIM105 - what `suppress` does, in a fraction of the time
             self._silence.release()
+        except RuntimeError:  # it is rung already
+            pass
 
     def mute(self) -> None:
         """Let those who come from now on wait."""

@@ -232,7 +232,7 @@ class Intake:
         # Without the lock, which the thread may hold that a signal handler waits in for this commit.
         waiting = self._waiting.copy()
         batch = Envelopes(waiting[::2], waiting[1::2])
-        stretch = Stretch(self.last + 1, time(), batch, batch.size)
+        stretch = Stretch.of(self.last + 1, time(), batch)
         committed = self._spool is not None and self._write([*self._uncommitted, stretch])
         if self._each and self._spool is not None and not committed:
             self._lost += batch.bodies

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from instrument.delivery.bell import Bell
-from instrument.delivery.stretch import Stretch, joined
+from instrument.delivery.stretch import Envelopes, Stretch, joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +101,7 @@ class Progress:
     def in_memory(self) -> list[Stretch]:
         """Return what waits for any destination, as far as it is in memory, in order."""
         left = {
-            place: Stretch.of(place, stretch.at, [envelope])
+            place: Stretch.of(place, stretch.at, Envelopes.of([envelope]))
             for reader in self._readers
             for stretch in reader.left()
             for place, envelope in enumerate(stretch.envelopes, start=stretch.first)

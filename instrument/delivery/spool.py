@@ -415,27 +415,31 @@ def stretch_of(row: Sequence[Any]) -> Stretch | None:
     lines = bodies.split(b"\n")
     if not count == len(lines) == message_ids.count("\n") + 1:
         return None
-    return Stretch(first, at, Envelopes(message_ids.split("\n"), lines), len(bodies) - len(lines) + 1)
+    return Stretch.of(first, at, Envelopes(message_ids.split("\n"), lines))
 
 
 def rows_of(stretch: Stretch) -> list[tuple[Any, ...]]:
     """Make the rows of a stretch."""
     envelopes = stretch.envelopes
-    count = max(1, _ROW_BYTES * len(envelopes) // (stretch.size + 37 * len(envelopes)))
+    number = len(envelopes)
+    count = max(1, _ROW_BYTES * number // (stretch.size + 37 * number))
+    if number <= count:
+        return _rows_of(stretch.first, stretch.at, envelopes)
     return [
         row
-        for start in range(0, len(envelopes), count)
+        for start in range(0, number, count)
         for row in _rows_of(stretch.first + start, stretch.at, envelopes[start : start + count])
     ]
 
 
 def _rows_of(first: int, at: float, envelopes: Envelopes) -> list[tuple[Any, ...]]:
     """Make a row, or several where one would be too long, as it can be where lengths differ much."""
+    number = len(envelopes)
     ids = "\n".join(envelopes.ids)
     bodies = b"\n".join(envelopes.bodies)
-    if len(envelopes) == 1 or len(ids) + len(bodies) <= _MOST_ROW_BYTES:
-        return [(first, len(envelopes), at, ids, bodies, _seal(first, len(envelopes), at, ids, bodies))]
-    middle = len(envelopes) // 2
+    if number == 1 or len(ids) + len(bodies) <= _MOST_ROW_BYTES:
+        return [(first, number, at, ids, bodies, _seal(first, number, at, ids, bodies))]
+    middle = number // 2
     return _rows_of(first, at, envelopes[:middle]) + _rows_of(first + middle, at, envelopes[middle:])
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, cast, overload
+from typing import TYPE_CHECKING, NamedTuple, cast, overload
 
 from instrument.delivery.envelope import Envelope
 
@@ -45,11 +44,6 @@ class Envelopes(Sequence[Envelope]):
         every = list(envelopes)
         return cls([each.message_id for each in every], [each.body for each in every])
 
-    @property
-    def size(self) -> int:
-        """The bytes of the bodies."""
-        return sum(map(len, self.bodies))
-
     @overload
     def __getitem__(self, index: int) -> Envelope: ...
     @overload
@@ -79,32 +73,28 @@ def bodies_of(batch: Sequence[Envelope]) -> list[bytes]:
     return batch.bodies if isinstance(batch, Envelopes) else [each.body for each in batch]
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):  # made in a third of a dataclass's time, for each message where each is committed
     """Envelopes that follow one another in a queue.
 
     Attributes:
         first: the place of the first; places count up from 1 in each spool.
+        last: the place of the last.
         at: when the first was accepted, in seconds since 1970.
         envelopes: what is sent, at least one.
         size: the bytes of their bodies.
     """
 
     first: int
+    last: int
     at: float
     envelopes: Envelopes
     size: int
 
     @classmethod
-    def of(cls, first: int, at: float, envelopes: Iterable[Envelope]) -> Stretch:
+    def of(cls, first: int, at: float, envelopes: Envelopes) -> Stretch:
         """Put envelopes at their places."""
-        every = Envelopes.of(envelopes)
-        return cls(first, at, every, every.size)
-
-    @property
-    def last(self) -> int:
-        """The place of the last."""
-        return self.first + len(self.envelopes) - 1
+        bodies = envelopes.bodies
+        return cls(first, first + len(bodies) - 1, at, envelopes, sum(map(len, bodies)))
 
     def after(self, place: int) -> Stretch:
         """Return what follows a place."""
@@ -120,7 +110,7 @@ class Stretch:
 
     def halves(self) -> tuple[Stretch, Stretch]:
         """Return two of about the same length."""
-        middle = self.first + len(self.envelopes) // 2 - 1
+        middle = (self.first + self.last - 1) // 2
         return self.until(middle), self.after(middle)
 
     def cut(self, limits: Limits) -> Stretch:
@@ -143,4 +133,5 @@ def joined(stretches: Sequence[Stretch]) -> Stretch:
     for each in stretches:
         ids += each.envelopes.ids
         bodies += each.envelopes.bodies
-    return Stretch(stretches[0].first, stretches[0].at, Envelopes(ids, bodies), sum(each.size for each in stretches))
+    first, last = stretches[0], stretches[-1]
+    return Stretch(first.first, last.last, first.at, Envelopes(ids, bodies), sum([each.size for each in stretches]))

@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from instrument.delivery.spool import Spool, files_of
-from instrument.delivery.stretch import Stretch
+from instrument.delivery.stretch import Envelopes, Stretch
 from tests.delivery.envelopes import envelope
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ NAMES = ("one",)
 def stretch(first: int, last: int, *, pad: int = 0) -> Stretch:
     """Return the envelopes that are numbered by their places."""
     found = [envelope(number, pad=pad) for number in range(first, last + 1)]
-    return Stretch.of(first, 1.5, found)
+    return Stretch.of(first, 1.5, Envelopes.of(found))
 
 
 def contents(spool: Spool, limits: Limits, after: int = 0) -> list[str]:

@@ -17,7 +17,7 @@ from instrument.delivery.adoption import adopted
 from instrument.delivery.dead_letters import DeadLetters
 from instrument.delivery.reader import Reader
 from instrument.delivery.spool import Spool, database_and_log, files_of, spool_files
-from instrument.delivery.stretch import Stretch
+from instrument.delivery.stretch import Envelopes, Stretch
 from tests.delivery.envelopes import envelope
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Queue(RuleBasedStateMachine):
                 self.poison.add(batch[-1].message_id)
         spool = self.own.spool
         assert spool is not None
-        stretch = Stretch.of(spool.last + 1, 1.0, batch)
+        stretch = Stretch.of(spool.last + 1, 1.0, Envelopes.of(batch))
         spool.append(stretch)
         for reader in self.own.readers.values():
             reader.offer(stretch, committed=True)

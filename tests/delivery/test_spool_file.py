@@ -16,7 +16,7 @@ from instrument import Limits
 from instrument.delivery.adoption import adopted
 from instrument.delivery.pages import PAGE_SIZE
 from instrument.delivery.spool import Spool, database_and_log, files_of, lock_of, partition
-from instrument.delivery.stretch import Stretch
+from instrument.delivery.stretch import Envelopes, Stretch
 from tests.delivery.envelopes import envelopes
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def spool(directory: Path) -> Iterator[Spool]:
 
 def stretch(first: int, last: int, *, pad: int = 0) -> Stretch:
     batch = envelopes(range(first, last + 1), pad=pad)
-    return Stretch.of(first, float(first), batch)
+    return Stretch.of(first, float(first), Envelopes.of(batch))
 
 
 def numbers(spool: Spool, after: int = 0) -> list[int]:
@@ -148,11 +148,11 @@ _OWNER = """
 import sys
 from pathlib import Path
 from instrument.delivery.spool import Spool
-from instrument.delivery.stretch import Stretch
+from instrument.delivery.stretch import Envelopes, Stretch
 from instrument import Envelope
 spool = Spool.create(Path(sys.argv[1]), ["first", "second"])
 body = b'{"type":"track","messageId":"message-1"}'
-spool.append(Stretch.of(1, 1.0, [Envelope("message-1", body)]))
+spool.append(Stretch.of(1, 1.0, Envelopes(["message-1"], [body])))
 print(spool.path, flush=True)
 sys.stdin.read()
 """
