@@ -241,3 +241,15 @@ def test_a_batch_at_the_limits_is_one_that_segment_takes(collector: Collector, g
         destination.send(batch)
     destination.close()
     assert [each.status for each in collector.requests] == [200, 200]
+
+
+def test_the_proxy_of_the_environment_is_used_but_for_the_hosts_that_it_exempts(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", collector.url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    SegmentDestination(KEY, host=collector.url).send([envelope(1)])
+    elsewhere = SegmentDestination(KEY, host="http://segment.invalid")
+    for _ in range(2):  # once more, over the connection that there is
+        assert str(failure(elsewhere)).startswith("http://segment.invalid/v1/batch answered 404")  # by the proxy
+    assert [each.messages for each in collector.requests] == [1]
