@@ -12,6 +12,7 @@ from pydantic import AliasChoices, AnyHttpUrl, Field, TypeAdapter, ValidationErr
 from pydantic_core import from_json
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from instrument.home import from_home
 from instrument.loopback import is_loopback
 from instrument.privacy.marks import Policy
 
@@ -54,7 +55,7 @@ class Settings(BaseSettings):
     fsync: bool = False
     """Whether what is committed also survives a loss of power."""
     spool_dir: Path | None = None
-    """Where the spool lies; by default in the user's state directory."""
+    """Where the spool lies; by default in the user's state directory. `~` is the user's home."""
     spool_max_bytes: int = Field(default=256 << 20, gt=0)
     """How much may wait to be delivered, in bytes."""
     flush_timeout: float = Field(default=5.0, ge=0, le=_A_DAY, allow_inf_nan=False)
@@ -141,7 +142,7 @@ class Settings(BaseSettings):
             named = b"\0"
         if b"\0" in named:
             raise ValueError("no directory of this system can have that name")
-        return path
+        return None if path is None else from_home(path)
 
     @field_validator("write_key")
     @classmethod

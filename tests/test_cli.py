@@ -332,6 +332,7 @@ def test_flush_leaves_what_waits_for_another_destination(machine: Machine) -> No
     [
         ("nowhere", "it is none of segment, stdout, jsonl:PATH and package.module:name"),
         ("no_such_module:x", "it cannot be imported"),
+        ("jsonl:~nobody-of-this-name/x", "~nobody-of-this-name is no home directory that is known"),
         ("tests.test_cli:no_such_name", "it cannot be imported"),
         ("tests.test_cli:CommandScope", "it is no destination"),
     ],
@@ -340,6 +341,23 @@ def test_a_destination_that_is_none_is_a_wrong_usage(machine: Machine, to: str, 
     result = machine.run(f"flush --to {to}")
     assert result.exit_code == 2
     assert problem in _unwrapped(result.stderr)
+
+
+@pytest.mark.parametrize(
+    ("file", "problem"),
+    [
+        ("~/nowhere", "there is no file {home}/nowhere"),
+        ("~nobody-of-this-name/x", "~nobody-of-this-name is no home directory that is known"),
+    ],
+)
+def test_credentials_may_lie_in_the_home_of_the_user(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str, problem: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("INSTRUMENT_NATS_CREDENTIALS", file)
+    result = machine.run("forward --to stdout --server nats://127.0.0.1:1 --timeout 0")
+    assert result.exit_code == 2
+    assert problem.format(home=tmp_path).replace(" ", "") in "".join(_unwrapped(result.stderr).split())
 
 
 def test_without_a_key_there_is_nothing_to_deliver_to(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

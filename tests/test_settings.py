@@ -220,3 +220,16 @@ class TestOAuth:
     @pytest.mark.parametrize("missing", WHOLE)
     def test_is_not_used_without_one_of_them(self, missing: str) -> None:
         assert Settings(**{**self.WHOLE, missing: None}).oauth is None
+
+
+def test_the_spool_directory_may_begin_at_the_home_of_the_user(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.setenv("HOME", str(tmp_path))
+    environment.setenv("INSTRUMENT_SPOOL_DIR", "~/spools")
+    assert Settings().spool_dir == Settings().spool_root == tmp_path / "spools"
+    assert Settings(spool_dir=Path("~/other")).spool_dir == tmp_path / "other"
+    assert Settings(spool_dir=Path("/var/~")).spool_dir == Path("/var/~")
+
+
+def test_a_home_that_is_not_known_is_no_place_for_a_spool() -> None:
+    with pytest.raises(ValidationError, match=r"~nobody-of-this-name is no home directory that is known: write the"):
+        Settings(spool_dir=Path("~nobody-of-this-name/spools"))

@@ -27,12 +27,26 @@ from instrument.delivery.attempts import GaveUp, Patience
 from instrument.delivery.dead_letters import DeadLetters
 from instrument.delivery.forward import DEFAULT_CONSUMER, Forwarder
 from instrument.delivery.jetstream import DEFAULT_SERVER, DEFAULT_STREAM
+from instrument.home import from_home
 from instrument.routes import source_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from instrument.delivery.forwarding import Forwarded
+
+
+def _existing(file: Path | None) -> Path | None:
+    if file is None:
+        return None
+    try:
+        found = from_home(file)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    if not found.is_file():
+        raise typer.BadParameter(f"there is no file {found}")
+    return found
+
 
 Servers = Annotated[
     list[str],
@@ -44,8 +58,8 @@ Credentials = Annotated[
         "--credentials",
         envvar="INSTRUMENT_NATS_CREDENTIALS",
         help="A file with the credentials of a NATS user.",
-        exists=True,
         dir_okay=False,
+        callback=_existing,
         show_default=False,
     ),
 ]

@@ -161,7 +161,10 @@ def _destinations(settings: Settings, to: str) -> Sequence[Destination]:
     if to == "stdout":
         return [StdoutDestination()]
     if kind == "jsonl" and rest:
-        return [JsonLinesDestination(rest)]
+        try:
+            return [JsonLinesDestination(rest)]
+        except ValueError as error:
+            raise typer.BadParameter(f"--to {to}: {error}") from None
     if not (kind and rest):
         raise typer.BadParameter(f"--to {to}: it is none of segment, stdout, jsonl:PATH and package.module:name")
     return _imported(kind, rest)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic_core import from_json
 
 from instrument.delivery.destination import Limits, Unavailable
+from instrument.home import from_home
 
 try:
     import fcntl
@@ -35,11 +36,14 @@ class JsonLinesDestination:
     machine dies in the middle of one, the half of a line that it leaves is removed before the next.
 
     Args:
-        path: the file; it and its directory are made when the first batch comes.
+        path: the file; it and its directory are made when the first batch comes. A leading `~` is the user's home.
         name: the name in counts and logs; by default after the file.
         max_bytes: how large the file may grow before it is renamed to `<path>.1`, that one to `<path>.2`, and so
             on; `None` for no bound. No batch is torn apart: one that is larger has a file of its own.
         keep: how many such files are kept; the oldest beyond them is removed.
+
+    Raises:
+        ValueError: `max_bytes` or `keep` is less than 1, or the path is in the home of a user that there is not.
     """
 
     remote = False
@@ -54,7 +58,7 @@ class JsonLinesDestination:
     ) -> None:
         if keep < 1 or (max_bytes is not None and max_bytes < 1):
             raise ValueError("`max_bytes` and `keep` are 1 or more")
-        self.path: Path = Path(path)
+        self.path: Path = from_home(Path(path))
         self.name: str = name or f"jsonl:{self.path.name}"
         self.limits: Limits = Limits()
         self._max_bytes = max_bytes

@@ -32,6 +32,18 @@ def test_a_batch_is_appended_line_by_line_as_it_is(path: Path) -> None:
     assert path.read_bytes() == b"".join(each.body + b"\n" for each in envelopes([1, 2, 3]))
 
 
+def test_the_path_may_begin_at_the_home_of_the_user(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    destination = JsonLinesDestination("~/events.jsonl")
+    destination.send([envelope(1)])
+    destination.close()
+    assert numbers_in(path) == [1]
+    with pytest.raises(ValueError, match="~nobody-of-this-name is no home directory that is known"):
+        JsonLinesDestination("~nobody-of-this-name/events.jsonl")
+
+
 def test_the_file_is_for_its_owner_only(path: Path) -> None:
     destination = JsonLinesDestination(path)
     destination.send([envelope(1)])
