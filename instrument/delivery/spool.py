@@ -41,11 +41,12 @@ _SCHEMA = (
 )""",
 )
 _ROW_BYTES, _MOST_ROW_BYTES = 15_900, 16_250
-_ROWS_AT_ONCE = (32, 8, 1)
-_INSERTS = {
-    rows: "INSERT INTO envelopes VALUES " + ",".join(["(?,?,?,?,?,?)"] * rows)  # noqa: S608 - of constants
-    for rows in _ROWS_AT_ONCE
-}
+_ROWS_AT_ONCE = 32
+_INSERTS = [
+    "INSERT INTO envelopes VALUES " + ",".join(["(?,?,?,?,?,?)"] * rows)  # noqa: S608 - of constants
+    for rows in range(_ROWS_AT_ONCE + 1)
+]
+"""By the number of rows."""
 _READ = """
 SELECT seq, count, at, message_ids, bodies, seal FROM envelopes
 WHERE seq >= coalesce((SELECT max(seq) FROM envelopes WHERE seq <= :next), :next) ORDER BY seq
@@ -198,8 +199,8 @@ class Spool:
         with self._guard.lock, self._errors:
             again = self._appending or stretch.first <= self.last
             self._appending = True
-            if len(rows) == 1 and not again:
-                self._connection.execute(_INSERTS[1], rows[0])
+            if len(rows) <= _ROWS_AT_ONCE and not again:
+                self._insert(rows)  # a transaction of its own
             else:
                 with _Transaction(self._connection):
                     if again:
@@ -219,13 +220,10 @@ class Spool:
         self.last = max(self.last, stretch.last)
 
     def _insert(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        # Each statement lets other threads run, and may wait for them: few statements for many rows.
-        done = 0
-        for at_once in _ROWS_AT_ONCE:
-            while len(rows) - done >= at_once:
-                values = [value for row in rows[done : done + at_once] for value in row]
-                self._connection.execute(_INSERTS[at_once], values)
-                done += at_once
+        # Each statement lets other threads run, and may wait for them: one for as many rows as can be.
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            some = rows[start : start + _ROWS_AT_ONCE]
+            self._connection.execute(_INSERTS[len(some)], [value for row in some for value in row])
 
     def check(self) -> None:
         """Look through the file for damage.
