@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,12 @@ settings.load_profile("tests")
 settings.register_profile("fuzz", settings.get_profile("tests"), max_examples=2_000)
 
 __all__ = ["_hidden_browser", "browser", "browser_context", "browser_problems", "page"]
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector off what lives as long as the run: the thousands of tests, and the modules they import."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

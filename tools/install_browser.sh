@@ -1,13 +1,22 @@
 #!/bin/sh
-# Install Debian's Chromium for the tests of pages, where that is possible and there is no browser yet. Never fails:
-# without a browser those tests are skipped, and say so.
+# Install Debian's Chromium without a window for the tests of pages, where that is possible and it is not there yet.
+# Never fails: the tests take another browser that is there, and without any they are skipped, and say so.
+found() {
+    for name; do command -v "$name" >/dev/null 2>&1 && return; done
+    return 1
+}
+get() {
+    DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=0 -o Acquire::http::Timeout=15 "$@" >/dev/null 2>&1
+}
+
 [ -z "${CHROME_PATH:-}" ] || exit 0 # a browser was chosen
-for name in chromium chromium-browser google-chrome google-chrome-stable chrome; do
-    command -v "$name" >/dev/null 2>&1 && exit 0
-done
-[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || exit 0
-echo "Installing Chromium for the tests of pages."
-export DEBIAN_FRONTEND=noninteractive
-{ apt-get update && apt-get install --yes --no-install-recommends chromium; } >/dev/null 2>&1 ||
+found chromium-headless-shell chrome-headless-shell && exit 0
+if [ "$(id -u)" = 0 ] && found apt-get; then
+    echo "Installing Chromium for the tests of pages."
+    get update
+    get install --yes --no-install-recommends chromium-headless-shell && exit 0
+fi
+found chromium chromium-browser google-chrome google-chrome-stable chrome && exit 0
+get install --yes --no-install-recommends chromium ||
     echo "Chromium could not be installed: the tests of pages are skipped."
 exit 0
