@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import pytest
@@ -110,3 +112,34 @@ def test_what_a_killed_process_had_accepted_is_delivered_by_its_successor_and_it
         (user, f"Report {done}") for user in reports for done in ("Ordered", "Rendered")
     ]
     assert collector.stats()["unique"] == 8
+
+
+def test_what_a_worker_has_when_it_stops_while_segment_is_down_waits_and_is_delivered_later(
+    environment: dict[str, str], collector: Collector
+) -> None:
+    environment["INSTRUMENT_FLUSH_TIMEOUT"] = "0.2"
+    collector.behave("status", status=503)
+    reports: dict[int, str] = dict.fromkeys((1, 2, 3, 4), "fine")
+    with worker(environment, "--concurrency=2"):
+        order(environment, reports)
+        deadline = monotonic() + PATIENCE
+        while waiting(environment) < 2 * len(reports):
+            assert monotonic() < deadline
+            sleep(0.1)
+    assert waiting(environment) == 2 * len(reports)
+
+    collector.behave()
+    instrument(environment, "flush")
+    assert told(collector) == [(user, f"Report {done}") for user in reports for done in ("Ordered", "Rendered")]
+
+
+def waiting(environment: dict[str, str]) -> int:
+    """Return how many messages lie in the spools."""
+    found = json.loads(instrument(environment, "spool", "status", "--json"))
+    return sum(spool["messages"] for source in found["sources"] for spool in source["spools"])
+
+
+def instrument(environment: dict[str, str], *arguments: str) -> str:
+    command = [sys.executable, "-m", "instrument.cli", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=PATIENCE)  # noqa: S603
+    return done.stdout.decode()
