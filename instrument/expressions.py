@@ -124,7 +124,13 @@ _known: set[type[object]] = set()
 
 
 def _placed(expression: Expression, suffix: str, names: dict[str, Any]) -> str:
-    """Give an expression's own names a suffix that makes them unique in a function, and put their values there."""
+    """Give an expression's own names a suffix that makes them unique in a function, and put their values there.
+
+    Args:
+        expression: what reads a value, as source code with names of its own.
+        suffix: what is put behind each of these names.
+        names: the function's values by name; those of the expression are added.
+    """
     source = expression.source
     for name, value in expression.names.items():
         names[name + suffix] = value

@@ -237,7 +237,11 @@ class Checks:
 
 
 def _validated(message: Message, where: str) -> Message:
-    """Check a copy, in which pydantic lets anything be changed."""
+    """Check a copy, in which pydantic lets anything be changed.
+
+    Raises:
+        Refusal: the copy does not fit its class.
+    """
     model, problem = type(message), ""
     try:
         return model.model_validate(dict(message.__dict__))

@@ -86,6 +86,12 @@ class Conditions:
     ) -> Conditions:
         """Return those of a class that inherits these.
 
+        Args:
+            cls: the class that inherits, for errors.
+            consent: the categories; `None` leaves them as they are.
+            sample: a share from 0 to 1; `None` leaves it as it is.
+            rate_limit: how many a second; `None` leaves it as it is.
+
         Raises:
             DeclarationError: a share or a limit is none.
         """

@@ -312,7 +312,16 @@ class _Compiler:
     has_failed_if: bool
 
     def field(self, name: str, info: FieldInfo, source: Source | None) -> FieldPlan:
-        """Compile one field, in the order of the design: source, parameter, request scope, default."""
+        """Compile one field, in the order of the design: source, parameter, request scope, default.
+
+        Args:
+            name: of the field.
+            info: what the message's class says of it.
+            source: where the binding says that it is; `None` where it says nothing.
+
+        Raises:
+            BindingError: it is required, and can come from nowhere.
+        """
         default = None if info.is_required() else _default_text(info)
         if source is not None:
             candidate = self._source(f"field {name!r}", source, required=info.is_required())

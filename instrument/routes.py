@@ -60,6 +60,11 @@ def source_directory(
 
     They are for no process of another source. What is made for destinations with policies of their own for personal
     data is for no other destinations.
+
+    Args:
+        settings: those of the client.
+        destinations: where it sends, unless it is to Segment alone.
+        policies: those for personal data that only these destinations have, by category.
     """
     from instrument.delivery.spool import partition  # noqa: PLC0415 - a slow import, of sqlite3
 
@@ -107,6 +112,11 @@ def watch_of(settings: Settings) -> Watch:
 
 def transport_of(settings: Settings, ledger: Ledger, watch: Watch | None) -> tuple[Transport, Sequence[Redaction]]:
     """Make what brings messages to their destinations, and to the local debugger.
+
+    Args:
+        settings: those of the client.
+        ledger: where fates are counted.
+        watch: what shows messages to the local debugger; `None` where it is not on.
 
     Returns:
         The transport, and the distinct policies for personal data among the destinations.

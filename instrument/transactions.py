@@ -334,6 +334,12 @@ def follow(keep: Keep = _keep_in_unit) -> None:
 def put(client: Following, transport: Transport, envelope: Envelope, message: Message | SegmentTrack) -> bool:
     """Hand an envelope on, or leave it with the transaction that it belongs to; answer whether it was left.
 
+    Args:
+        client: who accepted the message, and counts it.
+        transport: what takes the envelope when it is not held back.
+        envelope: the message as it is sent.
+        message: what it was made of.
+
     Raises:
         Refusal: neither takes it.
     """

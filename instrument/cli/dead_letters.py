@@ -156,7 +156,11 @@ def purge(
 
 
 def _directory(settings: Settings, source: str | None) -> Path:
-    """Return the directory of a source: the one named, that of the environment, or the only one with letters."""
+    """Return the directory of a source: the one named, that of the environment, or the only one with letters.
+
+    Raises:
+        typer.BadParameter: no such source, or no one of several, is named.
+    """
     if source is not None:
         return _named(settings.spool_root, source)
     own, found = Environment(settings).directory, list(directories(settings.spool_root))
@@ -170,7 +174,11 @@ def _directory(settings: Settings, source: str | None) -> Path:
 
 
 def _own(here: Environment) -> Path:
-    """Return the directory of the environment's source: what others left is for another write key."""
+    """Return the directory of the environment's source: what others left is for another write key.
+
+    Raises:
+        typer.BadParameter: it has no dead letters.
+    """
     own, found = here.directory, list(directories(here.settings.spool_root))
     assert own is not None
     if own not in found and found:

@@ -51,7 +51,11 @@ def codegen(
 
 @contextmanager
 def complaining() -> Generator[None]:
-    """End the program with one clear text for what is wrong with the plan or the package."""
+    """End the program with one clear text for what is wrong with the plan or the package.
+
+    Raises:
+        typer.Exit: see above.
+    """
     try:
         yield
     except MissingExtra as error:

@@ -101,7 +101,11 @@ class Follower:
 
 
 def _events(chunks: Iterator[bytes]) -> Iterator[_Event]:
-    """Parse server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream."""
+    """Parse server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream.
+
+    Raises:
+        NoDebugger: what comes is none of them.
+    """
     waiting = b""
     for chunk in chunks:
         *whole, waiting = (waiting + chunk).split(b"\n\n")

@@ -155,6 +155,11 @@ class Adoption:
 def adopted(path: Path, destinations: Sequence[str], *, fsync: bool) -> tuple[Spool | None, int]:
     """Take over a spool if its process has died, or what can be saved of it if it is damaged.
 
+    Args:
+        path: the file.
+        destinations: the names of those that it is sent to.
+        fsync: whether each commit also survives a loss of power.
+
     Returns:
         The spool, or `None` where its process lives, another was faster, or nothing could be saved; and how many
         messages are lost.

@@ -84,7 +84,13 @@ class Fates:
         self._ledger.dead(_DAMAGED, number)
 
     def failed(self, destination: str, error: BaseException, attempt: int) -> None:
-        """An attempt failed, and will be repeated."""
+        """An attempt failed, and will be repeated.
+
+        Args:
+            destination: its name.
+            error: what it raised.
+            attempt: how many have failed in a row, with this one.
+        """
         self._ledger.count("retried")
         if isinstance(error, Held):
             self._said.warn(f"held {destination}", "%s: %s. The messages wait.", destination, error)

@@ -138,7 +138,11 @@ def _between(stretch: Stretch, gone: Sequence[int]) -> Iterator[Stretch]:
 
 
 def _empty_log(connection: sqlite3.Connection, path: Path) -> None:
-    """Write the log into the database and cut it off, since it holds what was removed."""
+    """Write the log into the database and cut it off, since it holds what was removed.
+
+    Raises:
+        ValueError: a process uses the file, so that the log stays.
+    """
     busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     _, log = database_and_log(path)
     if busy or (log.exists() and log.stat().st_size):

@@ -64,7 +64,13 @@ class Account:
         self._tell()
 
     def bury(self, envelope: Envelope, reason: str, *, repeated: bool = False) -> bool:
-        """Keep a message with the dead letters; answer whether it could be kept."""
+        """Keep a message with the dead letters; answer whether it could be kept.
+
+        Args:
+            envelope: the message.
+            reason: why it will never be taken.
+            repeated: whether it was sent before, as far as its source tells.
+        """
         try:
             self.letters.add(self.destination, envelope, reason)
         except Exception as error:  # noqa: BLE001 - a full disk must not stop what is behind this message

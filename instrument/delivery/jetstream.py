@@ -273,7 +273,13 @@ async def _until_stopped(started: Future[tuple[asyncio.AbstractEventLoop, asynci
 
 
 async def _unless(event: asyncio.Event, work: Coroutine[Any, Any, T], error: Callable[[], Exception]) -> T:
-    """Do work, and break it off with an error where an event comes first."""
+    """Do work, and break it off with an error where an event comes first.
+
+    Args:
+        event: what it does not go on after.
+        work: what is done.
+        error: makes what is raised then.
+    """
     doing = asyncio.ensure_future(work)
     waiting = asyncio.ensure_future(event.wait())
     try:

@@ -81,7 +81,14 @@ class Ledger(ForkSafe):
             self._dead[reason] += number
 
     def stats(self, *, accepted: int, refused: Mapping[str, int], queued: int, lag: float) -> Stats:
-        """Return a copy of the counts."""
+        """Return a copy of the counts.
+
+        Args:
+            accepted: messages that were taken over.
+            refused: those that were not, by reason.
+            queued: those that wait.
+            lag: how long the oldest of them has waited, in seconds.
+        """
         with self._lock:
             return Stats(
                 accepted=accepted,

@@ -54,7 +54,16 @@ def _refusing(field: str) -> Check:
 
 
 def _check(schema: Any, of_float: Check | None, in_models: Check) -> Check | None:
-    """Compile the check of a value, given the one for floats here, and the one for floats in models that allow NaN."""
+    """Compile the check of a value, given the one for floats here, and the one for floats in models that allow NaN.
+
+    Args:
+        schema: that of the value.
+        of_float: that of floats here; `None` where they need none.
+        in_models: that of floats in models that allow NaN.
+
+    Raises:
+        UnknownError: it is not known what the schema may hold.
+    """
     kind = schema["type"]
     if "serialization" in schema:
         raise UnknownError

@@ -222,7 +222,16 @@ def _rows(page: _Page, pages: _Pages) -> Iterator[Record]:
 
 
 def _cell(content: bytes, place: int, pages: _Pages) -> tuple[int, bytes]:
-    """Return the number of a row and its payload, of which a long one goes on in other pages."""
+    """Return the number of a row and its payload, of which a long one goes on in other pages.
+
+    Args:
+        content: the page.
+        place: where the cell begins in it, in bytes.
+        pages: the other pages of the file.
+
+    Raises:
+        ValueError: the payload is longer than any of ours: it is no row.
+    """
     size, place = _varint(content, place)
     rowid, place = _varint(content, place)
     if size > _MOST_PAYLOAD:

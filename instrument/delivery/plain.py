@@ -81,7 +81,14 @@ def plain_codec(model: type[Message]) -> PlainCodec | None:
 def _redacting(
     model: type[Message], schema: CoreSchema, marks: Mapping[str, PII], redaction: Redaction
 ) -> Encode[dict[str, Any]]:
-    """Compile the serialisation of a message's fields; what becomes of marked values is decided here, for all calls."""
+    """Compile the serialisation of a message's fields; what becomes of marked values is decided here, for all calls.
+
+    Args:
+        model: whose fields they are.
+        schema: of the model.
+        marks: those of its fields, by field name.
+        redaction: what holds for the destination.
+    """
     declaration = declaration_of(model)
     policies: dict[str, Policy] = {name: redaction.policy_of(mark) for name, mark in marks.items()}
     left_out = {*declaration.ids, *(name for name, policy in policies.items() if policy == "drop")}
@@ -106,7 +113,14 @@ def _payload_of(schema: CoreSchema) -> Callable[[dict[str, Any]], bytes]:
 def _redacted(
     schema: CoreSchema, marks: Mapping[str, PII], policies: Mapping[str, Policy], redaction: Redaction
 ) -> CoreSchema:
-    """Return a schema whose marked fields are serialised as policies say."""
+    """Return a schema whose marked fields are serialised as policies say.
+
+    Args:
+        schema: of the model.
+        marks: those of its fields, by field name.
+        policies: what becomes of each of these fields, by field name.
+        redaction: what applies a policy.
+    """
     serializations: dict[str, SerSchema] = {}
     for name, policy in policies.items():
         replacing = redaction.of_text(policy) if holds_text(schema, name) else None

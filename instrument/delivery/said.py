@@ -28,7 +28,13 @@ class Said:
         self._last: dict[str, tuple[float, int]] = {}
 
     def warn(self, kind: str, text: str, *values: object) -> None:
-        """Log a warning, unless one of its kind was logged of late."""
+        """Log a warning, unless one of its kind was logged of late.
+
+        Args:
+            kind: of which one line is logged in each interval.
+            text: the line, with `%s` for each value.
+            *values: the values.
+        """
         now = monotonic()
         with self._lock:
             since, left_out = self._last.get(kind, (float("-inf"), 0))

@@ -70,11 +70,25 @@ def add_job(
 
 
 def run_in_scope(came_along: str | None, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Run a job in the request scope that came along with it: what a job store keeps by its name."""
+    """Run a job in the request scope that came along with it: what a job store keeps by its name.
+
+    Args:
+        came_along: the fields as text, made by `packed`; `None` where there were none.
+        function: the job.
+        *args: what it is given.
+        **kwargs: what it is given by name.
+    """
     return Entry(unpacked(came_along), inherit=False).run(function, *args, **kwargs)
 
 
 async def run_async_in_scope(came_along: str | None, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Run an asynchronous job in the request scope that came along with it."""
+    """Run an asynchronous job in the request scope that came along with it.
+
+    Args:
+        came_along: as for `run_in_scope`.
+        function: the job, a coroutine function.
+        *args: what it is given.
+        **kwargs: what it is given by name.
+    """
     with Entry(unpacked(came_along), inherit=False):
         return await function(*args, **kwargs)

@@ -52,7 +52,15 @@ class ScopedExecutor(Executor):
     def map(
         self, fn: Callable[..., T], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1
     ) -> Iterator[T]:
-        """Run a function for each item, in the request scope of now."""
+        """Run a function for each item, in the request scope of now.
+
+        Args:
+            fn: the function.
+            *iterables: one for each of its arguments.
+            timeout: seconds from now, after which the iterator raises `TimeoutError`; `None` waits as long as it
+                takes.
+            chunksize: how many items a process is given at once; threads take one.
+        """
         return self._executor.map(self._scoped(fn), *iterables, timeout=timeout, chunksize=chunksize)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as it is

@@ -261,7 +261,11 @@ def _only_reads(state: ORMExecuteState) -> bool:
 
 
 def _target(sessions: object) -> Any:
-    """Return what SQLAlchemy takes listeners for."""
+    """Return what SQLAlchemy takes listeners for.
+
+    Raises:
+        TypeError: it is nothing that has sessions.
+    """
     given: Any = sessions  # what `isinstance` tells of a generic class is unknown in part
     if _ASYNCIO in sys.modules:
         from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker  # noqa: PLC0415

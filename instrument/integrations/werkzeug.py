@@ -38,7 +38,13 @@ def _status_of_tuple(returned: tuple[Any, ...]) -> int | None:
 
 
 def _is_view(handler: object, view: Any, method: str) -> bool:
-    """Whether a handler is what an application calls for a URL: the function, or a method of the class."""
+    """Whether a handler is what an application calls for a URL: the function, or a method of the class.
+
+    Args:
+        handler: the function that emitted.
+        view: what the application registered: a function, or what `View.as_view` made.
+        method: that of the request, in capitals.
+    """
     view_class = getattr(view, "view_class", None)
     for each in (view, *(getattr(view_class, name, None) for name in (method.lower(), "dispatch_request"))):
         found = None if each is None else instrumentation_of(each)

@@ -60,7 +60,11 @@ def plan_of(root: Path, packages: Sequence[str], exclude: Sequence[str], *, env:
 
 
 def main() -> None:
-    """Answer one question, which comes by standard input."""
+    """Answer one question, which comes by standard input.
+
+    Raises:
+        ProjectError: what was imported is not the package that was asked for.
+    """
     asked = _Asked.model_validate_json(sys.stdin.buffer.read())
     os.chdir(asked.root)
     try:

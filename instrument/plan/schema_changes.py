@@ -301,7 +301,13 @@ def _choice_changes(old: Schema, new: Schema, path: str) -> Iterator[SchemaChang
 
 
 def _bound_changes(old: Schema, new: Schema, path: str) -> Iterator[SchemaChange]:
-    """Compare the least and the greatest number, of which each may itself be excluded."""
+    """Compare the least and the greatest number, of which each may itself be excluded.
+
+    Args:
+        old: the schema before.
+        new: the schema after.
+        path: that of the value in its message, as `address.street`.
+    """
     for what, bound in (("the least value", _least), ("the greatest value", _greatest)):
         before, after = bound(old), bound(new)
         if before is None and after is not None:

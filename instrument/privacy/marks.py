@@ -36,7 +36,13 @@ class Redactor:
     __slots__ = ()
 
     def redacted(self, mark: PII, value: Any, serialize: SerializerFunctionWrapHandler) -> Any:
-        """Return what is sent instead of a value."""
+        """Return what is sent instead of a value.
+
+        Args:
+            mark: what the field is marked with.
+            value: its value.
+            serialize: what pydantic would make of it for JSON.
+        """
         raise NotImplementedError
 
 

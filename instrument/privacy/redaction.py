@@ -74,7 +74,14 @@ class Redaction(Redactor):
         return self.applied(self.policy_of(mark), mark, value, serialize)
 
     def applied(self, policy: Policy, mark: PII, value: Any, serialize: SerializerFunctionWrapHandler) -> Any:
-        """Apply a policy to a value."""
+        """Apply a policy to a value.
+
+        Args:
+            policy: what becomes of it.
+            mark: what the field is marked with.
+            value: its value.
+            serialize: what pydantic would make of it for JSON.
+        """
         if policy == "keep" or value is None:
             return serialize(value)
         if policy == "hash":

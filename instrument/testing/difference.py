@@ -69,7 +69,13 @@ class Difference:
 
 
 def list_lines(expected: Sequence[object], recorded: Sequence[object], origin_of: OriginOf) -> list[str]:
-    """Tell how two lists of messages differ; nothing where they do not."""
+    """Tell how two lists of messages differ; nothing where they do not.
+
+    Args:
+        expected: what a test says.
+        recorded: what was emitted.
+        origin_of: where a recorded message came from.
+    """
     lines: list[str] = []
     for wanted, found in _aligned(expected, recorded):
         if wanted is not None and found is not None:
@@ -84,14 +90,28 @@ def list_lines(expected: Sequence[object], recorded: Sequence[object], origin_of
 
 
 def message_lines(expected: object, recorded: object, label: str, origin_of: OriginOf) -> list[str]:
-    """Tell how two messages differ; nothing where they do not."""
+    """Tell how two messages differ; nothing where they do not.
+
+    Args:
+        expected: what a test says.
+        recorded: what was emitted.
+        label: what the first line begins with.
+        origin_of: where a recorded message came from.
+    """
     if type(expected) is not type(recorded):
         return [f"{label}expected {short(expected)}, recorded {short(recorded)}"]
     return field_lines(fields_of(expected), recorded, label, origin_of)
 
 
 def field_lines(expected: Mapping[str, object], recorded: object, label: str, origin_of: OriginOf) -> list[str]:
-    """Tell in which of some fields a message differs; nothing where it does not."""
+    """Tell in which of some fields a message differs; nothing where it does not.
+
+    Args:
+        expected: by field name.
+        recorded: the message.
+        label: what the first line begins with.
+        origin_of: where a recorded message came from.
+    """
     found = list(field_differences(expected, recorded))
     if not found:
         return []

@@ -246,7 +246,13 @@ def recording(*, stamps: Stamps | None = None, **options: Unpack[Options]) -> Ge
 
 
 def explain_comparison(op: str, left: object, right: object) -> list[str] | None:
-    """Tell why a comparison of messages was false; `None` where there is nothing to tell."""
+    """Tell why a comparison of messages was false; `None` where there is nothing to tell.
+
+    Args:
+        op: the operator, as it is written in Python.
+        left: what stands before it.
+        right: what stands behind it.
+    """
     lefts, rights = _messages(left), _messages(right)
     if lefts is None or rights is None:
         return None

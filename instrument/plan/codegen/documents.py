@@ -62,6 +62,11 @@ def read_json(path: Path) -> Any:
 def validated(model: type[ModelT], value: Any, where: str) -> ModelT:
     """Return a value as a model.
 
+    Args:
+        model: the class.
+        value: what JSON says.
+        where: the place in the file, for errors.
+
     Raises:
         PlanFileError: the value is of another shape; names the place of the first fault.
     """

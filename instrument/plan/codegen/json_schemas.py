@@ -34,6 +34,11 @@ def is_whole_plan(value: Any) -> bool:
 def read_whole_plan(value: Any, where: str, source: str) -> Draft:
     """Draft the classes of a schema that has each message among its definitions.
 
+    Args:
+        value: the document.
+        where: the file, for errors.
+        source: what the plan is called in the modules that are made.
+
     Raises:
         PlanFileError: the document has another shape.
     """
@@ -64,7 +69,17 @@ def read_directory(directory: Path) -> Draft:
 
 
 def _message(schema: Any, document: Document, where: str, otherwise: str) -> DraftMessage:
-    """Draft the class of a schema, be it of the whole envelope or of the properties alone."""
+    """Draft the class of a schema, be it of the whole envelope or of the properties alone.
+
+    Args:
+        schema: what JSON says.
+        document: what its references are resolved in.
+        where: the place in the file, for errors.
+        otherwise: the event's name, where the schema says none.
+
+    Raises:
+        PlanFileError: it is no schema of a message.
+    """
     if not is_object(schema):
         raise PlanFileError(where, "an object is expected here")
     parts: Any = schema.get("properties", {})

@@ -31,6 +31,11 @@ class ClassNames:
 def name_classes(draft: Draft, objects: Sequence[NestedObject], known: KnownNames) -> ClassNames:
     """Name every class; no two have one name.
 
+    Args:
+        draft: what is named.
+        objects: the models inside of its properties.
+        known: the names of an earlier run, which are kept.
+
     Raises:
         PlanFileError: two messages are the same event, or a message has no name.
     """

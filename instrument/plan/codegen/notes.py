@@ -47,6 +47,12 @@ def deprecation(schema: Mapping[str, Any]) -> str | bool:
 def noted_field(key: str, schema: Any, where: str, *, required: bool) -> PlannedField:
     """Return what a schema says of a field, with its notes.
 
+    Args:
+        key: as it is sent.
+        schema: what JSON says.
+        where: the place in the file, for errors.
+        required: whether it has to be there.
+
     Raises:
         PlanFileError: a note has another shape.
     """
@@ -117,7 +123,13 @@ def _scope_fields(fields: Any, where: str) -> Iterator[PlannedField]:
 
 
 def _fact(key: str, facts: Any, where: str) -> PlannedField:
-    """Return a field that does not stand among the properties of a schema, and so has its schema as a part."""
+    """Return a field that does not stand among the properties of a schema, and so has its schema as a part.
+
+    Args:
+        key: as it is sent.
+        facts: what JSON says of it, with its schema under `schema`.
+        where: the place in the file, for errors.
+    """
     noted = {**_object(facts, where), f"{_PREFIX}schema": facts.get("schema", {})}
     return noted_field(key, noted, where, required=facts.get("required") is not False)
 

@@ -158,7 +158,11 @@ def _ruff() -> str:
 
 
 def _formatted(modules: Mapping[str, str], directory: Path) -> dict[str, str]:
-    """Sort the imports and format, as the project in which the directory lies has it."""
+    """Sort the imports and format, as the project in which the directory lies has it.
+
+    Raises:
+        PackageError: ruff takes exception to them.
+    """
     program = _ruff()
     paths = {name: directory / name for name in modules}
     for name, path in paths.items():

@@ -32,6 +32,11 @@ def is_plan_file(value: Any) -> bool:
 def read_plan_file(value: Any, where: str, source: str) -> Draft:
     """Draft the classes of a plan file.
 
+    Args:
+        value: the document.
+        where: the file, for errors.
+        source: what the plan is called in the modules that are made.
+
     Raises:
         PlanFileError: the document has another shape.
     """
@@ -44,6 +49,13 @@ def draft_of(
     source: str, messages: Sequence[DraftMessage], scopes: Iterable[DraftScope], where: str, remarks: Iterable[str] = ()
 ) -> Draft:
     """Put messages and scopes together; messages without an identity get the scope of a user.
+
+    Args:
+        source: what the plan is called in the modules that are made.
+        messages: in the order of the plan.
+        scopes: in any order.
+        where: the file, for errors.
+        remarks: what was left out so far.
 
     Raises:
         PlanFileError: a scope is named that is not there, or one inherits from itself; or a message has a key twice.
@@ -63,7 +75,16 @@ def draft_of(
 def _without_inherited(
     message: DraftMessage, inherited: Mapping[str, frozenset[str]], remarks: list[str]
 ) -> DraftMessage:
-    """Leave out fields whose keys a scope of the message has already."""
+    """Leave out fields whose keys a scope of the message has already.
+
+    Args:
+        message: what is looked at.
+        inherited: the keys of each scope with those that it inherits, by the scope's name.
+        remarks: where it is noted what is left out.
+
+    Raises:
+        PlanFileError: a scope is not there, or a key is there twice.
+    """
     for name in message.scopes:
         if name not in inherited:
             raise PlanFileError(message.where, f"there is no scope {name!a}")

@@ -130,7 +130,13 @@ class Reduction:
         self.remarks.append(f"{where}: {text}")
 
     def default(self, schema: Any, reduced: Schema, where: str) -> Any:
-        """Return the default of a schema, if a class can have it."""
+        """Return the default of a schema, if a class can have it.
+
+        Args:
+            schema: as the plan has it.
+            reduced: what is left of it, whose type the default must have.
+            where: the place in the file, for errors.
+        """
         default: Any = schema.get("default") if is_object(schema) else None
         if default is None or _is_plain_value(default, reduced):
             return default
@@ -140,6 +146,11 @@ class Reduction:
 
 def members_of(schema: Any, document: Document, where: str) -> Iterator[tuple[str, Any, bool]]:
     """Give the key and the schema of each property of an object, and whether it is required.
+
+    Args:
+        schema: what JSON says.
+        document: what its references are resolved in.
+        where: the place in the file, for errors.
 
     Raises:
         PlanFileError: the schema is none of an object.
@@ -318,7 +329,17 @@ class _Reducer:
 
 
 def _merged(schema: Any, document: Document, where: str, open_references: frozenset[str]) -> Schema:
-    """Return a schema with its `$ref` and the parts of its `allOf` written into it."""
+    """Return a schema with its `$ref` and the parts of its `allOf` written into it.
+
+    Args:
+        schema: what JSON says.
+        document: what its references are resolved in.
+        where: the place in the file, for errors.
+        open_references: those that are being resolved, of which none may come again.
+
+    Raises:
+        PlanFileError: it is no schema, or refers to itself.
+    """
     node = _mapping(schema, where)
     parts: list[Any] = []
     if "$ref" in node:

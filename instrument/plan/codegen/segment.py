@@ -139,7 +139,11 @@ def _listed(rules: list[Any], where: str, prefix: str, kind: _Kind | None) -> It
 
 
 def _newest(rules: Iterable[_Placed], remarks: list[str]) -> Iterator[_Placed]:
-    """Give the newest version of each rule."""
+    """Give the newest version of each rule.
+
+    Raises:
+        PlanFileError: a rule is there twice in one version.
+    """
     found: dict[tuple[str, str | None], _Placed] = {}
     for each in rules:
         key = each.rule.type, each.rule.key

@@ -46,6 +46,11 @@ def write(file: Path, text: str, *, dry: bool = False) -> bool:
 def write_all(directory: Path, texts: Mapping[str, str], *, dry: bool = False) -> list[Path]:
     """Write files into a directory, and remove those that an earlier plan has left there.
 
+    Args:
+        directory: it is made where there is none.
+        texts: by the names of their files.
+        dry: only tell.
+
     Returns:
         The files that change.
 
