@@ -1,74 +1,71 @@
-"""The shapes that the keywords of a JSON Schema have (2020-12), as far as plans are read by them."""
+"""JSON Schemas that come out of a file: each is checked against the schema of schemas (2020-12) before it is read."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from functools import lru_cache
+from json import dumps, loads
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, ValidationInfo
 
-from instrument.plan.jsons import is_list, is_object, is_texts
+from instrument.plan.jsons import is_object
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-_SCHEMA = ("items", "additionalProperties")
-_SCHEMAS = ("anyOf", "oneOf", "allOf", "prefixItems")
+_SEVERAL: Final = ("anyOf", "oneOf", "allOf", "prefixItems")
+_MOST_SAID = 120
+"""Characters of what is wrong that are repeated: it may quote a whole schema."""
 
 
-def _is_type(value: object) -> bool:
-    return isinstance(value, str) or is_texts(value)
-
-
-def _is_schema(value: object) -> bool:
-    return isinstance(value, (dict, bool))
-
-
-def _is_schemas(value: object) -> bool:
-    return is_list(value) and all(map(_is_schema, value))
-
-
-def _is_named_schemas(value: object) -> bool:
-    return is_object(value) and all(map(_is_schema, value.values()))
-
-
-_SHAPES: dict[str, tuple[Callable[[object], bool], str]] = {
-    **dict.fromkeys(_SCHEMA, (_is_schema, "a schema")),
-    **dict.fromkeys(_SCHEMAS, (_is_schemas, "a list of schemas")),
-    "properties": (_is_named_schemas, "an object of schemas"),
-    "required": (is_texts, "a list of texts"),
-    "enum": (is_list, "a list"),
-    "type": (_is_type, "a text, or a list of texts"),
-    "$ref": (lambda value: isinstance(value, str), "a text"),
-}
-
-
-def _shaped(schema: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-    """Check a schema, and every schema in it, where `CHECKED` is the context.
+def _checked(schema: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    """Check a schema where `CHECKED` is the context, and spell out what is short in it.
 
     Raises:
-        ValueError: a keyword holds what it cannot.
+        ValueError: it is none.
     """
-    if info.context is not CHECKED:
-        return schema
-    waiting: list[dict[str, Any]] = [schema]
-    while waiting:
-        one = waiting.pop()
-        for keyword, (fits, shape) in _SHAPES.items():
-            if keyword in one and not fits(one[keyword]):
-                raise ValueError(f"not a JSON Schema: {keyword!r} holds something else than {shape}")
-        waiting += filter(is_object, _parts(one))
+    if info.context is CHECKED:
+        problem = _problem(dumps(schema))
+        if problem is not None:
+            raise ValueError(f"not a JSON Schema: {problem}")
+        _spell_out(schema)
     return schema
 
 
-def _parts(schema: dict[str, Any]) -> Iterator[object]:
-    for keyword in _SCHEMA:
-        yield schema.get(keyword)
-    for keyword in _SCHEMAS:
-        yield from schema.get(keyword, ())
-    yield from schema.get("properties", {}).values()
+@lru_cache(maxsize=1_000)
+def _problem(text: str) -> str | None:
+    """Return what keeps a text from being a schema; most of those in a plan are the same few."""
+    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - of an extra
+
+    try:
+        Draft202012Validator.check_schema(loads(text))
+    except SchemaError as error:
+        where = "/".join(map(str, error.absolute_path)) or "all of it"
+        return f"{where}: {error.message[:_MOST_SAID]}"
+    except RecursionError:
+        return "it is nested too deeply"
+    return None
+
+
+def _spell_out(schema: dict[str, Any]) -> None:
+    """Replace `true` and `false`, where they are one of several schemas or a property's, by what they mean (4.3.2)."""
+    waiting = [schema]
+    while waiting:
+        one = waiting.pop()
+        for keyword in _SEVERAL:
+            if keyword in one:
+                one[keyword] = [_spelled_out(each) for each in one[keyword]]
+                waiting += one[keyword]
+        if "properties" in one:
+            one["properties"] = {name: _spelled_out(each) for name, each in one["properties"].items()}
+            waiting += one["properties"].values()
+        waiting += [one[keyword] for keyword in ("items", "additionalProperties") if is_object(one.get(keyword))]
+
+
+def _spelled_out(schema: dict[str, Any] | bool) -> dict[str, Any]:  # noqa: FBT001 - a schema may be one
+    if isinstance(schema, dict):
+        return schema
+    return {} if schema else {"not": {}}
 
 
 CHECKED: Final = "schemas are checked"
 """The context of a validation that asks whether schemas are some: classes give no others."""
-JsonSchema = Annotated[dict[str, Any], AfterValidator(_shaped)]
-"""A JSON Schema; one out of a file has in its keywords what they must hold."""
+JsonSchema = Annotated[dict[str, Any], AfterValidator(_checked)]
+"""A JSON Schema; one out of a file has been checked."""
