@@ -109,7 +109,7 @@ class Reader:
         self._untidied = 0
         if self.spool is not None:
             with suppress(SpoolError):
-                self.spool.forget()
+                self.spool.tidy()
 
     def move_to(self, spool: Spool) -> None:
         """Go on in another file, which has all that is kept in memory."""

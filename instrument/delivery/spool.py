@@ -59,7 +59,7 @@ _SET_CURSOR = (
     "INSERT INTO cursors (destination, seq, seal) VALUES (?, ?, ?)"
     " ON CONFLICT (destination) DO UPDATE SET seq = excluded.seq, seal = excluded.seal"
 )
-_FORGET = "DELETE FROM envelopes WHERE seq <= :done AND seq + count - 1 <= :done"
+_TIDY = "DELETE FROM envelopes WHERE seq <= :done AND seq + count - 1 <= :done"
 _LAST_PLACE = 1 << 53
 """A place that no spool reaches, from which on SQLite and Python do not count alike."""
 _BUSY_MILLISECONDS = 30
@@ -115,7 +115,7 @@ class Spool:
         self._ownership = lock
         self._guard = Guard()
         self._appending = False
-        self._forgotten = 0
+        self._tidied = 0
         self._errors = _Errors(path, reading=False)
         self._reading_errors = _Errors(path, reading=True)
         with self._guard.lock:
@@ -305,7 +305,7 @@ class Spool:
                 self._connection.executemany(_SET_CURSOR, [_cursor_row(*each) for each in moved.items()])
             self._cursors = {**self._cursors, **moved}
 
-    def forget(self) -> None:
+    def tidy(self) -> None:
         """Overwrite and remove what every destination has; that takes longer than moving a cursor.
 
         Raises:
@@ -313,9 +313,9 @@ class Spool:
         """
         with self._guard.lock, self._errors:
             done = min(self._cursors.values())
-            if done > self._forgotten:
-                self._connection.execute(_FORGET, {"done": done})
-                self._forgotten = done
+            if done > self._tidied:
+                self._connection.execute(_TIDY, {"done": done})
+                self._tidied = done
 
     def oldest(self, after: int) -> float | None:
         """Return when the oldest envelope behind a place was accepted, in seconds since 1970.

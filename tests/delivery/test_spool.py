@@ -66,7 +66,7 @@ def test_what_every_destination_has_is_forgotten(tmp_path: Path) -> None:
         left: list[int] = []
         for name, place in (("one", 100), ("two", 60), ("two", 100)):
             spool.advance(name, place)
-            spool.forget()
+            spool.tidy()
             left.append(spool.backlog().messages)
         assert left[0] == 100
         assert 40 <= left[1] < 60
