@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 from typing import Annotated, Final
 
 import typer
 
-from instrument.cli import dead_letters, debug, flush, forget, forward, outbox, plan, spool, tail
+from instrument.cli import dead_letters, debug, flush, forget, forward, outbox, plan, spool, tail, text
 from instrument.cli.logs import log_to_stderr
 from instrument.version import VERSION
+
+_CLOSED_OUTPUT = {errno.EPIPE: 1, errno.ENOSPC: 2}
+"""What standard output raises where it takes no more, with the exit code."""
+
+_STDOUT = 1
 
 app: Final = typer.Typer(
     name="instrument",
@@ -32,7 +40,20 @@ app.command(name="tail")(tail.tail)
 def run() -> None:
     """Run the command line, and exit."""
     log_to_stderr()
-    app()
+    try:
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:  # as it is where it was closed
+                sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in _CLOSED_OUTPUT:
+            raise
+        if error.errno != errno.EPIPE:  # who reads a pipe may have enough
+            text.complain(f"the output cannot be written: {error.strerror}")
+        # Python flushes standard output once more at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
+        sys.exit(_CLOSED_OUTPUT[error.errno])
 
 
 def _show_version(*, wanted: bool) -> None:

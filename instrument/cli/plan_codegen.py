@@ -34,8 +34,7 @@ def codegen(
 ) -> None:
     """Make the scopes and events of a plan.
 
-    FILE is a plan of Segment Protocols or Typewriter, a directory of JSON Schemas, a table in CSV, or a plan file,
-    or what `instrument plan export` writes as json-schema, protocols or csv.
+    FILE is a plan of Segment Protocols or Typewriter, a directory of JSON Schemas, a table in CSV, or our export.
 
     Run it again when the plan has changed: classes and fields keep their names, and other modules are left alone.
 

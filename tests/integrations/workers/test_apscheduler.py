@@ -142,7 +142,7 @@ async def test_an_asynchronous_job_has_the_scope(tracked: Recorder) -> None:
 
 def test_a_scheduler_that_has_shut_down_has_delivered(tmp_path: Path) -> None:
     memory = MemoryDestination()
-    client = Client(destinations=[memory], spool_dir=tmp_path)
+    client = Client(destinations=[memory], spool_dir=tmp_path, flush_timeout=30)
     scheduler = BackgroundScheduler(timezone=timezone.utc)
     connect(scheduler, clients=[client])
     scheduler.start()

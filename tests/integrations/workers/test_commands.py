@@ -142,7 +142,7 @@ def test_help_is_that_of_the_command(run: Callable[..., Any]) -> None:
 
 def test_what_was_accepted_is_delivered_once_the_outermost_command_has_ended(tmp_path: Path) -> None:
     memory = MemoryDestination()
-    client = Client(destinations=[memory], spool_dir=tmp_path)
+    client = Client(destinations=[memory], spool_dir=tmp_path, flush_timeout=30)
 
     @click.command()
     @for_click.opens_scope(lambda _: {"user_id": 7, "room": "attic"}, clients=[client])
@@ -156,7 +156,7 @@ def test_what_was_accepted_is_delivered_once_the_outermost_command_has_ended(tmp
 
 def test_a_typer_command_delivers_too(tmp_path: Path) -> None:
     memory = MemoryDestination()
-    client = Client(destinations=[memory], spool_dir=tmp_path)
+    client = Client(destinations=[memory], spool_dir=tmp_path, flush_timeout=30)
     app = typer.Typer()
 
     @app.command()

@@ -221,7 +221,7 @@ def test_scope_from_says_what_did_not_come_along(tracked: Recorder) -> None:
 @pytest.mark.usefixtures("quiet")
 def test_a_worker_that_stops_delivers(tmp_path: Path) -> None:
     memory = MemoryDestination()
-    client = Client(destinations=[memory], spool_dir=tmp_path)
+    client = Client(destinations=[memory], spool_dir=tmp_path, flush_timeout=30)
     stage = Stage(clients=[client])
     send(stage.actor(tracks(ActorDone, client=client)(lambda: None)))
     stage.wait()
