@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Bell:
@@ -22,7 +26,7 @@ class Bell:
 
     def __init__(self) -> None:
         self._silence = threading.Lock()
-        self.muted = self._silence.locked
+        self.muted: Callable[[], bool] = self._silence.locked
         self.mute()
 
     @property

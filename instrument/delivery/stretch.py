@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from instrument.delivery.destination import Limits
 
 
-class Envelopes(Sequence[Envelope]):
+class Envelopes(Sequence[Envelope]):  # noqa: PLW1641 - as a list, it has no hash
     """A sequence of envelopes, kept as their ids and their bodies, in two lists.
 
     Thousands of tuples that wait would be looked through by the garbage collector, again and again, on whatever
@@ -29,8 +29,8 @@ class Envelopes(Sequence[Envelope]):
     __slots__ = ("bodies", "ids")
 
     def __init__(self, ids: list[str], bodies: list[bytes]) -> None:
-        self.ids = ids
-        self.bodies = bodies
+        self.ids: list[str] = ids
+        self.bodies: list[bytes] = bodies
 
     @classmethod
     def of(cls, envelopes: Iterable[Envelope]) -> Envelopes:
@@ -61,8 +61,6 @@ class Envelopes(Sequence[Envelope]):
 
     def __eq__(self, other: object) -> bool:
         return list(self) == list(cast("Sequence[object]", other)) if isinstance(other, Sequence) else NotImplemented
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"<{len(self)} envelopes>"
