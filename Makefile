@@ -25,7 +25,7 @@ layers: $(VENV)/.installed
 
 pytest: $(VENV)/.installed
 	@sh tools/install_browser.sh
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m examples.porter.demo

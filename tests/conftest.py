@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +22,12 @@ settings.load_profile("tests")
 settings.register_profile("fuzz", settings.get_profile("tests"), max_examples=2_000)
 
 __all__ = ["_hidden_browser", "browser", "browser_context", "browser_problems", "page"]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Run three workers on two processors: tests that wait for processes, servers and pages leave theirs to others."""
+    return max(1, (os.cpu_count() or 1) * 3 // 2)
 
 
 def pytest_collection_finish() -> None:

@@ -135,14 +135,13 @@ def test_many_small_values_are_left_out_where_they_are_too_many(debugger: Asked)
         (b'{"batch": %b}' % (b"9" * 5_000), {}, 400, "malformed JSON"),
         (b'{"batch": [%b]}' % b",".join([b"{}"] * 2_501), {}, 413, "2,501 messages"),
         (b" " * ((4 << 20) + 1), {}, 413, "the body takes more than 4,194,304 bytes"),
-        (gzip.compress(b" " * (100 << 20)), {"Content-Encoding": "gzip"}, 413, "more than 4,194,304 bytes"),
         (gzip.compress(b"{}")[:-4], {"Content-Encoding": "gzip"}, 400, "the body is no whole gzip"),
         (b"{}", {"Content-Encoding": "gzip"}, 400, "the body is no gzip"),
         (b"{}", {"Content-Encoding": "br"}, 415, "neither gzip nor identity"),
     ],
     ids=[
         *("no JSON", "no object", "no batch", "no messages", "deep", "digits", "2,501 messages", "large"),
-        *("a bomb", "half a gzip", "no gzip", "another encoding"),
+        *("half a gzip", "no gzip", "another encoding"),
     ],
 )
 def test_what_cannot_be_read_is_refused_and_says_why(
@@ -151,6 +150,14 @@ def test_what_cannot_be_read_is_refused_and_says_why(
     answer = debugger.post("/v1/batch", data=body, headers=headers)
     assert (answer.status_code, answer.json()["success"]) == (status, False)
     assert message in answer.json()["message"]
+    assert debugger.records() == []
+
+
+def test_a_bomb_is_refused_and_says_why(debugger: Asked) -> None:
+    bomb = gzip.compress(b" " * (100 << 20), compresslevel=1)
+    answer = debugger.post("/v1/batch", data=bomb, headers={"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.json()["success"]) == (413, False)
+    assert "more than 4,194,304 bytes" in answer.json()["message"]
     assert debugger.records() == []
 
 
