@@ -359,6 +359,11 @@ def _is_plain(model: type[Message], name: str) -> bool:
 def encode_undeclared(track: SegmentTrack, stamp: Stamp, end: bytes) -> Envelope:
     """Serialise an object that has the three attributes of a track, under the same limits.
 
+    Args:
+        track: the object.
+        stamp: the message's id and time.
+        end: the rest of the body, from the context on.
+
     Raises:
         Refusal: it has no event name, identity or properties, no JSON form, or is above Segment's limit.
     """
@@ -477,7 +482,17 @@ def _parts(value: Any, field: str, redactor: Redactor, marks: frozenset[PII]) ->
 
 
 def _check_dataclass(class_: type, field: str, redactor: Redactor, marks: frozenset[PII]) -> None:
-    """Check that no annotation hides marks of a dataclass: what pydantic does not know, it writes as it is."""
+    """Check that no annotation hides marks of a dataclass: what pydantic does not know, it writes as it is.
+
+    Args:
+        class_: the dataclass.
+        field: in which its instance was found, for errors.
+        redactor: what is asked about marks in the end.
+        marks: those that the annotation of the field names.
+
+    Raises:
+        Refusal: it has others.
+    """
     if redactor is not REFUSING and hasattr(class_, "__pydantic_serializer__"):
         return  # one of pydantic's, which asks the redactor
     try:
@@ -494,7 +509,11 @@ def _marks_of_dataclass(class_: type) -> frozenset[PII]:
 
 
 def _check_class(model: type[BaseModel], field: str) -> None:
-    """Check that a model which no annotation names writes no marked value by a serializer of its own."""
+    """Check that a model which no annotation names writes no marked value by a serializer of its own.
+
+    Raises:
+        Refusal: it may write one.
+    """
     try:
         holds_personal_data(model)
     except DeclarationError as error:

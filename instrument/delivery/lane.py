@@ -32,11 +32,24 @@ class Owner(Protocol):
         ...
 
     def died(self, lane: Lane, reader: Reader, stretch: Stretch, reason: str) -> None:
-        """A destination will never take the one envelope of a stretch, which the reader may forget now."""
+        """A destination will never take the one envelope of a stretch, which the reader may forget now.
+
+        Args:
+            lane: of the destination.
+            reader: of the spool.
+            stretch: the one envelope.
+            reason: what the destination answered.
+        """
         ...
 
     def failed(self, lane: Lane, error: BaseException, attempt: int) -> None:
-        """An attempt failed, and will be repeated."""
+        """An attempt failed, and will be repeated.
+
+        Args:
+            lane: of the destination.
+            error: what it raised.
+            attempt: how many have failed in a row, with this one.
+        """
         ...
 
     def unreadable(self, lane: Lane, reader: Reader, error: SpoolError) -> bool:

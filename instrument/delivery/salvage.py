@@ -68,7 +68,13 @@ def salvage(path: Path, lock: Lock, destinations: Iterable[str], damage: SpoolDa
 
 
 def _save(path: Path, spool: Spool, cursors: Mapping[str, int]) -> set[int]:
-    """Copy the envelopes that some destination lacks; return their places."""
+    """Copy the envelopes that some destination lacks; return their places.
+
+    Args:
+        path: the damaged file.
+        spool: what they are copied to.
+        cursors: up to which place each destination has everything.
+    """
     begin = min(cursors.values(), default=0)
     spool.expect_gaps()
     saved: set[int] = set()

@@ -363,7 +363,11 @@ class Spool:
         _parents_connections.append(self._connection)
 
     def _prepared(self, destinations: Iterable[str]) -> dict[str, int]:
-        """Make the tables, if there are none, and a cursor for each destination; return the cursors."""
+        """Make the tables, if there are none, and a cursor for each destination; return the cursors.
+
+        Raises:
+            SpoolDamaged: the tables or cursors are none of ours.
+        """
         connection = self._connection
         with _Transaction(connection):
             with self._reading_errors:
@@ -442,7 +446,15 @@ def _rows_of(first: int, at: float, envelopes: Envelopes) -> list[tuple[Any, ...
 
 
 def _seal(first: int, count: int, at: float, message_ids: str, bodies: bytes) -> int:
-    """Return the checksum of a row."""
+    """Return the checksum of a row.
+
+    Args:
+        first: the place of the first message.
+        count: how many there are.
+        at: when the first was accepted, in seconds since 1970.
+        message_ids: one a line.
+        bodies: one a line.
+    """
     return zlib.crc32(bodies, zlib.crc32(f"{first} {count} {at!r} {message_ids}".encode()))
 
 

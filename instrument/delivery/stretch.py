@@ -90,7 +90,13 @@ class Stretch(NamedTuple):  # made in a third of a dataclass's time, for each me
 
     @classmethod
     def of(cls, first: int, at: float, envelopes: Envelopes) -> Stretch:
-        """Put envelopes at their places."""
+        """Put envelopes at their places.
+
+        Args:
+            first: the place of the first.
+            at: when it was accepted, in seconds since 1970.
+            envelopes: what is sent, at least one.
+        """
         bodies = envelopes.bodies
         return cls(first, first + len(bodies) - 1, at, envelopes, sum(map(len, bodies)))
 
