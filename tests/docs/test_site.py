@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import subprocess
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.docs.documents import ROOT
+from tests.sharing import shared_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,11 +34,8 @@ class _Quiet(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built site: built once, whichever of pytest's processes asks first."""
-    here = tmp_path_factory.getbasetemp()
-    shared = here.parent if "PYTEST_XDIST_WORKER" in os.environ else here
-    directory = shared / "site"
-    with (shared / "site.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with shared_directory(tmp_path_factory, "documentation") as shared:
+        directory = shared / "site"
         if not directory.exists():
             command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(directory)]
             environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}

@@ -18,7 +18,8 @@ from instrument.cli.app import app
 from instrument.messages import Message, registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from typer.testing import Result
 
@@ -32,12 +33,12 @@ class Workshop:
     Attributes:
         root: the directory.
         name: the name of the package, unlike that of any other test's.
-        mypy_cache: what mypy keeps from one test to the next.
+        mypy_cache: gives the directory of what mypy keeps from one test to the next, of whichever process.
     """
 
     root: Path
     name: str
-    mypy_cache: Path
+    mypy_cache: Callable[[], AbstractContextManager[Path]]
 
     @property
     def package(self) -> Path:
@@ -92,21 +93,22 @@ class Workshop:
 
     def check(self, *ruff: str) -> None:
         """Check the package with ruff and mypy."""
-        for tool in (
-            ["ruff", "check", "--no-cache", *ruff],
-            ["ruff", "format", "--check", "--no-cache", *ruff[:2]],
-            ["mypy", "--strict", f"--cache-dir={self.mypy_cache}", "--config-file="],
-        ):
-            ran = subprocess.run(
-                [sys.executable, "-m", *tool, self.name],
-                cwd=self.root,
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
-                env={**os.environ, "MYPYPATH": str(ROOT)},
-            )
-            assert ran.returncode == 0, ran.stdout + ran.stderr
+        self._run("ruff", "check", "--no-cache", *ruff)
+        self._run("ruff", "format", "--check", "--no-cache", *ruff[:2])
+        with self.mypy_cache() as cache:
+            self._run("mypy", "--strict", f"--cache-dir={cache}", "--config-file=")
+
+    def _run(self, *tool: str) -> None:
+        ran = subprocess.run(
+            [sys.executable, "-m", *tool, self.name],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env={**os.environ, "MYPYPATH": str(ROOT)},
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def rule(key: str, properties: Any = None, **schema: Any) -> dict[str, Any]:

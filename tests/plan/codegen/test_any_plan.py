@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -93,7 +94,7 @@ def test_the_package_has_every_name_and_key_and_accepts_the_values(plan: dict[st
         for name, fields in plan.items()
     ]
     with tempfile.TemporaryDirectory() as directory:
-        workshop = Workshop(Path(directory), f"made_{uuid4().hex[:12]}", Path(directory))
+        workshop = Workshop(Path(directory), f"made_{uuid4().hex[:12]}", lambda: nullcontext(Path(directory)))
         workshop.made(plan_of(*rules))
         before = workshop.files()
         workshop.made(plan_of(*rules))
