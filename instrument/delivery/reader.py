@@ -59,8 +59,10 @@ class Reader:
             How many bytes of bodies wait in memory now.
         """
         with self._lock:
-            if stretch.last > self.offered and (not committed or self._bytes <= _MOST_IN_MEMORY):
-                new = stretch.after(self.offered)
+            # What was just committed may have been read from the file, and delivered, before it came here.
+            known = max(self.offered, self.cursor)
+            if stretch.last > known and (not committed or self._bytes <= _MOST_IN_MEMORY):
+                new = stretch.after(known)
                 self._newest.append(new)
                 self._bytes += new.size
             self.offered = max(self.offered, stretch.last)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from instrument.delivery.pages import records
-from instrument.delivery.spool import Spool, SpoolError, cursor_seal, database_and_log, files_of, stretch_of
+from instrument.delivery.spool import LAST_PLACE, Spool, SpoolError, cursor_seal, database_and_log, files_of, stretch_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -99,7 +99,9 @@ def _cursors(path: Path) -> dict[str, int]:
     cursors: dict[str, int] = {}
     for _, values in records(*database_and_log(path)):
         match values:
-            case (str(destination), int(seq), int(sealed)) if sealed == cursor_seal(destination, seq):
+            case (str(destination), int(seq), int(sealed)) if (
+                sealed == cursor_seal(destination, seq) and 0 <= seq <= LAST_PLACE
+            ):
                 cursors[destination] = max(seq, cursors.get(destination, 0))
             case _:
                 pass

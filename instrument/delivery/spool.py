@@ -60,7 +60,7 @@ _SET_CURSOR = (
     " ON CONFLICT (destination) DO UPDATE SET seq = excluded.seq, seal = excluded.seal"
 )
 _TIDY = "DELETE FROM envelopes WHERE seq <= :done AND seq + count - 1 <= :done"
-_LAST_PLACE = 1 << 53
+LAST_PLACE = 1 << 53
 """A place that no spool reaches, from which on SQLite and Python do not count alike."""
 _BUSY_MILLISECONDS = 30
 _CHECKED_AT_ONCE = Limits(count=500, size=4 << 20)
@@ -392,7 +392,7 @@ class Spool:
         return self._connection.execute(f"PRAGMA {what}").fetchone()[0]
 
     def _checked_place(self, place: int) -> int:
-        if place > _LAST_PLACE:
+        if place > LAST_PLACE:
             raise self._damaged()
         return place
 
@@ -412,7 +412,7 @@ def stretch_of(row: Sequence[Any]) -> Stretch | None:
         return None
     if not (isinstance(message_ids, str) and isinstance(at, float) and isinstance(first, int)):
         return None
-    if not 0 < first <= _LAST_PLACE:
+    if not 0 < first <= LAST_PLACE:
         return None
     lines = bodies.split(b"\n")
     if not count == len(lines) == message_ids.count("\n") + 1:

@@ -9,13 +9,14 @@ import signal
 import socket
 import subprocess
 import sysconfig
-import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import nats
 from nats.js.errors import NotFoundError
+
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -170,13 +171,6 @@ def messages(url: str, stream: str) -> list[RawStreamMsg]:
 
 def message_ids(url: str, stream: str) -> list[str]:
     return [(each.headers or {})["Nats-Msg-Id"] for each in messages(url, stream)]
-
-
-def wait_until(reached: Callable[[], object], seconds: float = _DEADLINE) -> None:
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline, "it did not come in time"
-        time.sleep(0.02)
 
 
 async def _ignore(_: Exception) -> None: ...

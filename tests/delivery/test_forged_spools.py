@@ -13,9 +13,9 @@ from instrument.delivery.spool import _seal, cursor_seal
 from instrument.routes import source_directory
 from instrument.settings import Settings
 from tests.delivery.envelopes import envelope
-from tests.delivery.nats_servers import wait_until
 from tests.delivery.scripted import PATIENCE, Scripted
 from tests.delivery.spools import left_by_dead_process, stretch
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -255,6 +255,15 @@ def test_a_cursor_of_nobody_with_another_seal_is_not_waited_for(spools: Spools, 
     path = spools.leave()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("INSERT INTO cursors VALUES (?, 3, 7)", (destination,))
+    assert spools.adopt({*LEFT}).dead == {}
+    assert spools.aside.exists()
+
+
+def test_a_cursor_beyond_every_place_hides_no_message(spools: Spools) -> None:
+    name, beyond = spools.destination.name, 2**53 + 1
+    path = spools.leave()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE cursors SET seq = ?, seal = ?", (beyond, cursor_seal(name, beyond)))
     assert spools.adopt({*LEFT}).dead == {}
     assert spools.aside.exists()
 

@@ -24,7 +24,8 @@ from instrument.delivery.forwarding import Forwarded
 from instrument.delivery.retry import Backoff
 from instrument.testing.collector import Collector
 from tests.delivery.envelopes import envelope, envelopes
-from tests.delivery.nats_servers import NatsServer, consumer_info, publish, stream_info, wait_until
+from tests.delivery.nats_servers import NatsServer, consumer_info, publish, stream_info
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

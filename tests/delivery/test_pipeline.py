@@ -24,6 +24,7 @@ from instrument.errors import Reason, Refusal
 from tests.delivery.envelopes import envelope
 from tests.delivery.scripted import PATIENCE, Scripted, ids
 from tests.delivery.spools import left_by_dead_process, stretch
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -130,13 +131,6 @@ def destination() -> Scripted:
 
 def threads_of_ours() -> set[threading.Thread]:
     return {each for each in threading.enumerate() if each.name.startswith("instrument-")}
-
-
-def wait_until(condition: Any) -> None:
-    deadline = monotonic() + PATIENCE
-    while not condition():
-        assert monotonic() < deadline
-        threading.Event().wait(0.005)
 
 
 @pytest.fixture
@@ -704,7 +698,7 @@ def test_a_spool_that_is_damaged_while_it_is_used_stops_nothing(open_pipeline: O
     before: list[str] = []
     for first in range(0, 1_500, 50):  # more than is kept in memory
         before += opened.put(range(first, first + 50), pad=5_000)
-        wait_until(lambda upto=first + 50: opened.stats.spooled == upto)
+        wait_until(lambda: opened.stats.spooled == opened.stats.accepted)
     destination.wait_for_batches(1)
     (path,) = opened.spools
     log = database_and_log(path)[1]

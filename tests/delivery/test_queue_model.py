@@ -88,8 +88,12 @@ class Queue(RuleBasedStateMachine):
         spool = Spool.create(self.directory, NAMES)
         return Source(spool.path, spool, readers(spool))
 
-    @rule(poisoned=st.lists(st.booleans(), min_size=1, max_size=12), pad=st.sampled_from(PADS))
-    def accept(self, poisoned: list[bool], pad: int) -> None:
+    @rule(
+        poisoned=st.lists(st.booleans(), min_size=1, max_size=12),
+        pad=st.sampled_from(PADS),
+        sent_before_offered=st.dictionaries(names, limits, max_size=2),
+    )
+    def accept(self, poisoned: list[bool], pad: int, sent_before_offered: dict[str, Limits]) -> None:
         batch = []
         for bad in poisoned:
             self.number += 1
@@ -100,9 +104,11 @@ class Queue(RuleBasedStateMachine):
         assert spool is not None
         stretch = Stretch.of(spool.last + 1, 1.0, Envelopes.of(batch))
         spool.append(stretch)
+        self.own.accepted += ids(batch)
+        for name, limits in sent_before_offered.items():
+            self.step(self.own, name, limits)
         for reader in self.own.readers.values():
             reader.offer(stretch, committed=True)
-        self.own.accepted += ids(batch)
 
     @rule(name=names, limits=limits)
     def deliver_of_the_own(self, name: str, limits: Limits) -> None:

@@ -22,9 +22,9 @@ from tests.delivery.nats_servers import (
     message_ids,
     messages,
     stream_info,
-    wait_until,
 )
 from tests.interpreters import NEEDS_THREADS_AT_EXIT
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

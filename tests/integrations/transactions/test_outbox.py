@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +28,10 @@ from instrument.testing.collector import Collector
 from tests.delivery.envelopes import envelope, envelopes
 from tests.delivery.scripted import Scripted
 from tests.integrations.transactions import databases
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from sqlalchemy import Engine
@@ -281,13 +281,6 @@ def running(relay: Relay) -> Iterator[None]:
         relay.stop()
         thread.join(PATIENCE)
         assert not thread.is_alive()
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.01)
 
 
 class DownOnce(Scripted):
