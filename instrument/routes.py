@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -108,6 +109,20 @@ def watch_of(settings: Settings) -> Watch:
     return Watch(
         settings.debug_host, settings.debug_port, write_key=settings.write_key, directory=source_directory(settings)
     )
+
+
+def preload() -> None:
+    """Import what the default client needs that the environment describes: a tenth of a second, and more.
+
+    Where there is none, or it is switched off, nothing is imported for it.
+    """
+    from instrument.settings import Settings  # noqa: PLC0415 - as below
+
+    with suppress(Exception):  # what does not fit is told when the client is made
+        settings = Settings()
+        if settings.enabled is not False and has_destinations(settings):
+            import instrument.delivery.destinations.segment  # noqa: PLC0415 - a slow import
+            import instrument.delivery.pipeline  # noqa: F401, PLC0415
 
 
 def transport_of(settings: Settings, ledger: Ledger, watch: Watch | None) -> tuple[Transport, Sequence[Redaction]]:

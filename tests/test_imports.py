@@ -135,6 +135,51 @@ def test_declaring_and_decorating_start_nothing() -> None:
     assert found == [[], 1, []]
 
 
+_SERVED = """
+import json, sys
+from instrument import Scope, Track, default_client, request_scope, tracks
+from instrument.integrations.asgi import ScopeMiddleware
+
+class GuestScope(Scope):
+    user_id: int
+
+class GuestSeen(Track, GuestScope):
+    pass
+
+@tracks(GuestSeen)
+def handle():
+    return "handled"
+
+def slow():
+    return {name for name in sys.modules if name.partition(".")[0] in ("instrument", "requests", "segment", "sqlite3")}
+
+async def application(*_): ...
+
+ScopeMiddleware(application, lambda request: None)
+before = slow()
+with request_scope(user_id=7):
+    handle()
+accepted = default_client().stats().accepted
+print(json.dumps([accepted, sorted({name.partition(".")[0] for name in before}), sorted(slow() - before)]))
+"""
+
+
+@pytest.mark.instrument_delivery
+def test_the_first_message_of_a_service_waits_for_no_import(tmp_path: Any) -> None:
+    found = _in_a_fresh_process(
+        _SERVED, SEGMENT_CLIENT_KEY="k", INSTRUMENT_HOST="http://127.0.0.1:9", INSTRUMENT_SPOOL_DIR=str(tmp_path)
+    )
+    assert found == [1, ["instrument", "requests", "segment", "sqlite3"], []]
+
+
+@pytest.mark.parametrize(
+    "switched_off", [{"SEGMENT_CLIENT_KEY": ""}, {"INSTRUMENT_ENABLED": "no"}, {"INSTRUMENT_DURABILITY": "?"}]
+)
+def test_a_service_that_sends_nothing_imports_nothing_for_that(switched_off: dict[str, str]) -> None:
+    accepted, slow, _ = _in_a_fresh_process(_SERVED, **{"SEGMENT_CLIENT_KEY": "k", **switched_off})
+    assert (accepted, slow) == (0, ["instrument"])
+
+
 def test_a_client_that_is_disabled_starts_nothing(tmp_path: Any) -> None:
     found = _in_a_fresh_process(
         """

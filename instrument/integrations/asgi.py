@@ -67,7 +67,7 @@ class AnyScopeMiddleware(Generic[R]):
 
     def __init__(self, app: ASGIApp, scope_from: ScopeFrom[R] | None = None, **options: Unpack[Options]) -> None:
         self.app = app
-        self._entry_point = EntryPoint(scope_from, **options)
+        self._entry_point = EntryPoint.of_service(scope_from, **options)
 
     def request_of(self, scope: ASGIScope, receive: ASGIReceive) -> R:
         """Return what `scope_from` is given."""

@@ -66,7 +66,7 @@ def opens_scope(
     Raises:
         TypeError: `scope_from` is no function.
     """
-    point = EntryPoint(scope_from and _of_both(scope_from))
+    point = EntryPoint.of_service(scope_from and _of_both(scope_from))
 
     def decorate(handler: Callable[[Any, Any], Any], /) -> Callable[[Any, Any], Any]:
         if iscoroutinefunction(handler):

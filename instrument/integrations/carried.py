@@ -60,7 +60,7 @@ class TaskEntry:
     __slots__ = ("_point",)
 
     def __init__(self, scope_from: Callable[[R], Fields] | None) -> None:
-        self._point: EntryPoint[Any] = EntryPoint(scope_from)
+        self._point: EntryPoint[Any] = EntryPoint.of_service(scope_from)
 
     def entry(self, task: object, came_along: object, *, inherit: bool = False) -> Entry:
         """Return the way into the request scope of a task; it never raises.

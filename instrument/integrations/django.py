@@ -70,7 +70,7 @@ class ScopeMiddleware:
             self.process_view: Any = self._process_view_async
         else:
             self.process_view = self._process_view
-        self._entry_point = EntryPoint(_in_mode(scope_from, asynchronous=self._asynchronous), **options)
+        self._entry_point = EntryPoint.of_service(_in_mode(scope_from, asynchronous=self._asynchronous), **options)
         if apps.is_installed("rest_framework"):
             _judge_rest_framework()
 

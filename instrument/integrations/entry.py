@@ -15,12 +15,13 @@ from instrument.errors import ScopeError, nearest
 from instrument.faults import ambient
 from instrument.integrations.baggage import extract
 from instrument.places import of_function
+from instrument.routes import preload
 from instrument.scopes import Scope, is_scope_name, scope_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container
 
-    from typing_extensions import TypeIs, Unpack
+    from typing_extensions import Self, TypeIs, Unpack
 
     from instrument.calls import Call
     from instrument.context import Frame
@@ -167,6 +168,15 @@ class EntryPoint(Generic[R]):
         self._anonymous_id = options.get("anonymous_id", False)
         self._baggage = options.get("baggage", False)
         self._failing = options.get("failing", FAILING)
+
+    @classmethod
+    def of_service(cls, scope_from: ScopeFrom[R] | None, **options: Unpack[Options]) -> Self:
+        """Make one for a process that is to last: what its first message would wait for is imported now.
+
+        The default client is made by the first message, since the application may configure it until then.
+        """
+        preload()
+        return cls(scope_from, **options)
 
     def entry(self, facts: Facts, values: Mapping[str, Any], *, inherit: bool) -> Entry:
         """Return the way into the request scope.

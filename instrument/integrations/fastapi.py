@@ -62,7 +62,7 @@ def scope_from(
     ...     return UserScope(user_id=request.headers["x-user"])
     >>> app = FastAPI(dependencies=[Depends(scope_from(user_scope))])
     """
-    entry_point = EntryPoint[Any](function, **options)
+    entry_point = EntryPoint[Any].of_service(function, **options)
 
     async def request_scope_of(
         connection: HTTPConnection, given: Annotated[Any, Depends(function)]

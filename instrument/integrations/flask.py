@@ -47,7 +47,7 @@ class RequestScopes:
     def init_app(self, app: Flask) -> None:
         """Take an application."""
         function = self._scope_from
-        entry_point = EntryPoint(None if function is None else app.ensure_sync(function), **self._options)
+        entry_point = EntryPoint.of_service(None if function is None else app.ensure_sync(function), **self._options)
 
         def fill_scope() -> None:
             if OPENED in request.environ:

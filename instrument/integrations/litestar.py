@@ -38,7 +38,7 @@ class ScopeMiddleware:
         **options: Unpack[Options],
     ) -> None:
         self.app = app
-        self._entry_point = EntryPoint(scope_from, **options)
+        self._entry_point = EntryPoint.of_service(scope_from, **options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application for one request, in its request scope."""

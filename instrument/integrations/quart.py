@@ -38,7 +38,7 @@ class RequestScopes:
     def __init__(
         self, app: Quart | None = None, scope_from: ScopeFrom[Request] | None = None, **options: Unpack[Options]
     ) -> None:
-        self._entry_point = EntryPoint(scope_from, **options)
+        self._entry_point = EntryPoint.of_service(scope_from, **options)
         self._options = options
         if app is not None:
             self.init_app(app)

@@ -76,7 +76,7 @@ class ScopeMiddleware:
         self, app: WSGIApplication, scope_from: ScopeFrom[WSGIEnvironment] | None = None, **options: Unpack[Options]
     ) -> None:
         self.app = app
-        self._entry_point = EntryPoint(scope_from, **options)
+        self._entry_point = EntryPoint.of_service(scope_from, **options)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Run the application for one request, in its request scope."""
