@@ -150,8 +150,11 @@ class Intake:
         with self._lock:
             self._bound = _NOTHING if self._closed else self._max_bytes + size
 
-    def commit(self) -> bool:
+    def commit(self, *, once: bool = False) -> bool:
         """Commit what waits, and hand it on; where the spool cannot be written, hand it on all the same.
+
+        Args:
+            once: whether what comes meanwhile is left to others: a caller would serve all the other callers for ever.
 
         Returns:
             Whether that was done: not where a signal handler calls, inside of a commit that goes on after it.
@@ -165,6 +168,8 @@ class Intake:
                     self._write(self._uncommitted)
                 while self._waiting:
                     self._commit_waiting()
+                    if once:
+                        break
                 if not self._uncommitted:
                     self._failing = False  # also where it was a signal handler that raised in the last commit
             finally:
@@ -196,7 +201,7 @@ class Intake:
         self._late = monotonic() + self._late_after
         try:
             if self._committing.acquire(timeout=_AT_MOST):
-                self._commit_safely()
+                self._commit_safely(once=True)
         finally:
             # Also where a signal handler raised as soon as the lock was taken. Where it is not, this thread has it not.
             try:  # noqa: SIM105 - as in `put`
@@ -204,9 +209,9 @@ class Intake:
             except RuntimeError:
                 pass
 
-    def _commit_safely(self) -> None:
+    def _commit_safely(self, *, once: bool = False) -> None:
         try:
-            self.commit()
+            self.commit(once=once)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end the commits for good
             self._failing = True
             self._receiver.spool_failed(SpoolError(f"a commit raised {type(error).__name__}"))
@@ -218,7 +223,7 @@ class Intake:
             Refusal: it could not be committed.
         """
         with self._committing:
-            self.commit()
+            self.commit(once=True)
             if not any(each is body for each in self._lost):
                 return
             self._lost = [each for each in self._lost if each is not body]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from instrument.delivery.destination import Limits
 from instrument.delivery.ownership import Lock
-from instrument.delivery.pages import PAGE_SIZE, are_sound
+from instrument.delivery.pages import PAGE_SIZE, are_sound, let_others_run
 from instrument.delivery.stretch import Envelopes, Stretch, joined
 from instrument.errors import InstrumentError
 from instrument.forks import Guard
@@ -63,7 +63,7 @@ _TIDY = "DELETE FROM envelopes WHERE seq <= :done AND seq + count - 1 <= :done"
 LAST_PLACE = 1 << 53
 """A place that no spool reaches, from which on SQLite and Python do not count alike."""
 _BUSY_MILLISECONDS = 30
-_CHECKED_AT_ONCE = Limits(count=500, size=4 << 20)
+_CHECKED_AT_ONCE = Limits(count=100, size=4 << 20)
 """What is looked through without a break, in which the process can fork."""
 _CHECKED_WHOLE = 500
 """Pages of a file whose whole structure is looked through, without a break."""
@@ -241,6 +241,7 @@ class Spool:
             if stretch.first != after + 1 and not gaps:
                 raise self._damaged()
             after = stretch.last
+            let_others_run()
 
     def expect_gaps(self) -> None:
         """Note in the file that places are missing in it, which is no damage.

@@ -89,3 +89,30 @@ def test_what_is_settled_after_a_close_opens_nothing(intake: Intake, receiver: I
     with pytest.raises(Refusal) as refused:
         intake.put(envelope(2))
     assert refused.value.reason is Reason.CLOSED
+
+
+class Besieged(Interrupted):
+    """A receiver during whose turns other callers put more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.intake: Intake | None = None
+
+    def distribute(self, stretch: Stretch, *, committed: bool) -> None:
+        assert self.intake is not None
+        self.turns += 1
+        self.places += range(stretch.first, stretch.last + 1)
+        if self.turns < 100:
+            self.intake.put(envelope(stretch.last + 1))
+
+
+@pytest.mark.parametrize("each", [True, False])
+def test_a_caller_who_commits_does_not_serve_all_others_for_ever(each: bool) -> None:
+    receiver = Besieged()
+    intake = receiver.intake = Intake(None, receiver, each=each, max_bytes=1 << 20, late=-1.0)
+    puts = 1 if each else 8
+    for number in range(puts):
+        intake.put(envelope(number))
+    assert receiver.places == [*range(1, puts + 1)]
+    assert intake.commit()  # who closes or flushes commits all of it
+    assert receiver.turns == 100
