@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from instrument.privacy.redaction import Redaction, policies_of
@@ -121,8 +122,8 @@ def preload() -> None:
     with suppress(Exception):  # what does not fit is told when the client is made
         settings = Settings()
         if settings.enabled is not False and has_destinations(settings):
-            import instrument.delivery.destinations.segment  # noqa: PLC0415 - a slow import
-            import instrument.delivery.pipeline  # noqa: F401, PLC0415
+            for module in ("destinations.segment", "pipeline"):
+                import_module(f"instrument.delivery.{module}")
 
 
 def transport_of(settings: Settings, ledger: Ledger, watch: Watch | None) -> tuple[Transport, Sequence[Redaction]]:

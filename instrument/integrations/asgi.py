@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Generic
 
-from instrument.integrations.entry import OPENED, EntryPoint, R
+from instrument.integrations.entry import OPENED, R, entry_point_of_service
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -67,7 +67,7 @@ class AnyScopeMiddleware(Generic[R]):
 
     def __init__(self, app: ASGIApp, scope_from: ScopeFrom[R] | None = None, **options: Unpack[Options]) -> None:
         self.app = app
-        self._entry_point = EntryPoint.of_service(scope_from, **options)
+        self._entry_point = entry_point_of_service(scope_from, **options)
 
     def request_of(self, scope: ASGIScope, receive: ASGIReceive) -> R:
         """Return what `scope_from` is given."""

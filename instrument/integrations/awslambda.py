@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar, cas
 
 from instrument.context import Entry
 from instrument.integrations.carried import NO_FACTS, flush_clients
-from instrument.integrations.entry import FAILING, EntryPoint
+from instrument.integrations.entry import FAILING, entry_point_of_service
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -66,7 +66,7 @@ def opens_scope(
     Raises:
         TypeError: `scope_from` is no function.
     """
-    point = EntryPoint.of_service(scope_from and _of_both(scope_from))
+    point = entry_point_of_service(scope_from and _of_both(scope_from))
 
     def decorate(handler: Callable[[Any, Any], Any], /) -> Callable[[Any, Any], Any]:
         if iscoroutinefunction(handler):

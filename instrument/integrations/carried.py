@@ -17,7 +17,7 @@ from instrument.client import default_client
 from instrument.context import Entry, request_scope
 from instrument.errors import ScopeError
 from instrument.faults import ambient
-from instrument.integrations.entry import EntryPoint
+from instrument.integrations.entry import EntryPoint, entry_point_of_service
 from instrument.scopes import is_scope_name
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class TaskEntry:
     __slots__ = ("_point",)
 
     def __init__(self, scope_from: Callable[[R], Fields] | None) -> None:
-        self._point: EntryPoint[Any] = EntryPoint.of_service(scope_from)
+        self._point: EntryPoint[Any] = entry_point_of_service(scope_from)
 
     def entry(self, task: object, came_along: object, *, inherit: bool = False) -> Entry:
         """Return the way into the request scope of a task; it never raises.

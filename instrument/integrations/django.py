@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
 from instrument.context import Intermittent
-from instrument.integrations.entry import OPENED, EntryPoint, by_status, fill
+from instrument.integrations.entry import OPENED, EntryPoint, by_status, entry_point_of_service, fill
 from instrument.integrations.wsgi import Environment
 from instrument.outcomes import judge_raised, judge_returned
 
@@ -70,7 +70,7 @@ class ScopeMiddleware:
             self.process_view: Any = self._process_view_async
         else:
             self.process_view = self._process_view
-        self._entry_point = EntryPoint.of_service(_in_mode(scope_from, asynchronous=self._asynchronous), **options)
+        self._entry_point = entry_point_of_service(_in_mode(scope_from, asynchronous=self._asynchronous), **options)
         if apps.is_installed("rest_framework"):
             _judge_rest_framework()
 

@@ -21,7 +21,7 @@ from instrument.scopes import Scope, is_scope_name, scope_names
 if TYPE_CHECKING:
     from collections.abc import Collection, Container
 
-    from typing_extensions import Self, TypeIs, Unpack
+    from typing_extensions import TypeIs, Unpack
 
     from instrument.calls import Call
     from instrument.context import Frame
@@ -169,15 +169,6 @@ class EntryPoint(Generic[R]):
         self._baggage = options.get("baggage", False)
         self._failing = options.get("failing", FAILING)
 
-    @classmethod
-    def of_service(cls, scope_from: ScopeFrom[R] | None, **options: Unpack[Options]) -> Self:
-        """Make one for a process that is to last: what its first message would wait for is imported now.
-
-        The default client is made by the first message, since the application may configure it until then.
-        """
-        preload()
-        return cls(scope_from, **options)
-
     def entry(self, facts: Facts, values: Mapping[str, Any], *, inherit: bool) -> Entry:
         """Return the way into the request scope.
 
@@ -267,6 +258,18 @@ class EntryPoint(Generic[R]):
         function = self._scope_from
         name = getattr(function, "__qualname__", type(function).__name__)
         ambient.faults.report(error, f"scope_from {name} ({of_function(function)})")
+
+
+def entry_point_of_service(scope_from: ScopeFrom[R] | None, **options: Unpack[Options]) -> EntryPoint[R]:
+    """Make the entry point of a process that is to last: what its first message would wait for is imported now.
+
+    The default client is made by the first message, since the application may configure it until then.
+
+    Raises:
+        TypeError: as for `EntryPoint`.
+    """
+    preload()
+    return EntryPoint(scope_from, **options)
 
 
 def fill(frame: Frame, fields: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from fastapi.requests import HTTPConnection
 
 from instrument.context import current_frame
 from instrument.integrations.asgi import Connection
-from instrument.integrations.entry import OPENED, EntryPoint, Fields
+from instrument.integrations.entry import OPENED, Fields, entry_point_of_service
 from instrument.integrations.starlette import ScopeMiddleware
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def scope_from(
     ...     return UserScope(user_id=request.headers["x-user"])
     >>> app = FastAPI(dependencies=[Depends(scope_from(user_scope))])
     """
-    entry_point = EntryPoint[Any].of_service(function, **options)
+    entry_point = entry_point_of_service(function, **options)
 
     async def request_scope_of(
         connection: HTTPConnection, given: Annotated[Any, Depends(function)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, current_app, has_request_context, request
 
-from instrument.integrations.entry import OPENED, EntryPoint, fill
+from instrument.integrations.entry import OPENED, EntryPoint, entry_point_of_service, fill
 from instrument.integrations.werkzeug import current_views
 from instrument.integrations.wsgi import Environment, ScopeMiddleware
 
@@ -47,7 +47,7 @@ class RequestScopes:
     def init_app(self, app: Flask) -> None:
         """Take an application."""
         function = self._scope_from
-        entry_point = EntryPoint.of_service(None if function is None else app.ensure_sync(function), **self._options)
+        entry_point = entry_point_of_service(None if function is None else app.ensure_sync(function), **self._options)
 
         def fill_scope() -> None:
             if OPENED in request.environ:

@@ -18,7 +18,7 @@ import grpc
 from grpc import aio
 
 from instrument.context import Entry
-from instrument.integrations.entry import EntryPoint
+from instrument.integrations.entry import EntryPoint, entry_point_of_service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
@@ -81,7 +81,7 @@ class ScopeInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
     """
 
     def __init__(self, scope_from: Callable[[str, Metadata], Fields] | None = None, **options: Unpack[Options]) -> None:
-        self._point: EntryPoint[_Rpc] = EntryPoint.of_service(scope_from and _of_both(scope_from), **options)
+        self._point: EntryPoint[_Rpc] = entry_point_of_service(scope_from and _of_both(scope_from), **options)
 
     def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Any:
         """Return the handler of a call, in its request scope."""
@@ -114,7 +114,7 @@ class AsyncScopeInterceptor(aio.ServerInterceptor):  # type: ignore[misc]
         scope_from: Callable[[str, Metadata], Fields | Awaitable[Fields]] | None = None,
         **options: Unpack[Options],
     ) -> None:
-        self._point: EntryPoint[_Rpc] = EntryPoint.of_service(scope_from and _of_both(scope_from), **options)
+        self._point: EntryPoint[_Rpc] = entry_point_of_service(scope_from and _of_both(scope_from), **options)
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any) -> Any:
         """Return the handler of a call, in its request scope."""

@@ -9,7 +9,7 @@ from litestar.exceptions import HTTPException
 from litestar.response.base import ASGIResponse
 
 from instrument.integrations.asgi import Connection
-from instrument.integrations.entry import OPENED, EntryPoint, by_status
+from instrument.integrations.entry import OPENED, by_status, entry_point_of_service
 from instrument.outcomes import judge_raised, judge_returned
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class ScopeMiddleware:
         **options: Unpack[Options],
     ) -> None:
         self.app = app
-        self._entry_point = EntryPoint.of_service(scope_from, **options)
+        self._entry_point = entry_point_of_service(scope_from, **options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application for one request, in its request scope."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from quart import Quart, Request, current_app, has_request_context, request
 
 from instrument.integrations.asgi import Connection, ScopeMiddleware
-from instrument.integrations.entry import OPENED, EntryPoint, fill
+from instrument.integrations.entry import OPENED, entry_point_of_service, fill
 from instrument.integrations.werkzeug import current_views
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class RequestScopes:
     def __init__(
         self, app: Quart | None = None, scope_from: ScopeFrom[Request] | None = None, **options: Unpack[Options]
     ) -> None:
-        self._entry_point = EntryPoint.of_service(scope_from, **options)
+        self._entry_point = entry_point_of_service(scope_from, **options)
         self._options = options
         if app is not None:
             self.init_app(app)

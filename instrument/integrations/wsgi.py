@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from instrument.context import Intermittent
-from instrument.integrations.entry import OPENED, EntryPoint
+from instrument.integrations.entry import OPENED, entry_point_of_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -76,7 +76,7 @@ class ScopeMiddleware:
         self, app: WSGIApplication, scope_from: ScopeFrom[WSGIEnvironment] | None = None, **options: Unpack[Options]
     ) -> None:
         self.app = app
-        self._entry_point = EntryPoint.of_service(scope_from, **options)
+        self._entry_point = entry_point_of_service(scope_from, **options)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Run the application for one request, in its request scope."""
