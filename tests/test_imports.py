@@ -161,6 +161,7 @@ with request_scope(user_id=7):
     handle()
 accepted = default_client().stats().accepted
 print(json.dumps([accepted, sorted({name.partition(".")[0] for name in before}), sorted(slow() - before)]))
+default_client().close(0)
 """
 
 
