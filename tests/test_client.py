@@ -6,7 +6,6 @@ import logging
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -32,6 +31,7 @@ from instrument import (
 )
 from instrument.client import Options, swap_default_client
 from instrument.settings import Settings
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -107,14 +107,6 @@ def _number(body: bytes) -> int:
     return int(json.loads(body)["properties"]["number"])
 
 
-def _until(condition: Callable[[], object]) -> None:
-    """Wait for a condition that no event tells of."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.005)
-
-
 @pytest.fixture
 def destination() -> Iterator[Destination]:
     destination = Destination()
@@ -142,7 +134,7 @@ def make(tmp_path: Path, destination: Destination) -> Iterator[Callable[..., Cli
     destination.open_.set()
     for client in clients:
         client.close(PATIENCE)
-    _until(lambda: not [each for each in threading.enumerate() if each.name == f"instrument-{destination.name}"])
+    wait_until(lambda: not [each for each in threading.enumerate() if each.name == f"instrument-{destination.name}"])
 
 
 class TestWithoutAKey:
@@ -307,7 +299,7 @@ class TestDelivery:
         memory = MemoryDestination()
         client = make(destination, memory)
         client.track(ping(1))
-        _until(lambda: memory.messages)
+        wait_until(lambda: memory.messages)
         assert destination.batches == []
 
     def test_several_clients_are_strangers(self, make: Callable[..., Client], destination: Destination) -> None:

@@ -111,34 +111,8 @@ def test_the_plugin_imports_nothing_of_the_package() -> None:
     assert listed == []
 
 
-def test_declaring_and_decorating_start_nothing() -> None:
-    found = _in_a_fresh_process(
-        """
-        import json, sys, threading
-        from instrument import Scope, Track, request_scope, tracks
-
-        class GuestScope(Scope):
-            user_id: int
-
-        class GuestSeen(Track, GuestScope):
-            pass
-
-        @tracks(GuestSeen)
-        def handle():
-            return "handled"
-
-        modules = [name for name in ("requests", "segment.analytics", "sqlite3", "pydantic_settings") if name in sys.modules]
-        with request_scope(user_id=7):
-            print(json.dumps([modules, threading.active_count(), sys.argv[1:]]))
-        """
-    )
-    assert found == [[], 1, []]
-
-
-_SERVED = """
-import json, sys
-from instrument import Scope, Track, default_client, request_scope, tracks
-from instrument.integrations.asgi import ScopeMiddleware
+_GUEST = """
+from instrument import Scope, Track, request_scope, tracks
 
 class GuestScope(Scope):
     user_id: int
@@ -149,6 +123,29 @@ class GuestSeen(Track, GuestScope):
 @tracks(GuestSeen)
 def handle():
     return "handled"
+"""
+
+
+def test_declaring_and_decorating_start_nothing() -> None:
+    found = _in_a_fresh_process(
+        _GUEST
+        + dedent("""
+        import json, sys, threading
+
+        modules = [name for name in ("requests", "segment.analytics", "sqlite3", "pydantic_settings") if name in sys.modules]
+        with request_scope(user_id=7):
+            print(json.dumps([modules, threading.active_count(), sys.argv[1:]]))
+        """)
+    )
+    assert found == [[], 1, []]
+
+
+_SERVED = (
+    _GUEST
+    + """
+import json, sys
+from instrument import default_client
+from instrument.integrations.asgi import ScopeMiddleware
 
 def slow():
     return {name for name in sys.modules if name.partition(".")[0] in ("instrument", "requests", "segment", "sqlite3")}
@@ -163,6 +160,7 @@ accepted = default_client().stats().accepted
 print(json.dumps([accepted, sorted({name.partition(".")[0] for name in before}), sorted(slow() - before)]))
 default_client().close(0)
 """
+)
 
 
 @pytest.mark.instrument_delivery
@@ -183,25 +181,15 @@ def test_a_service_that_sends_nothing_imports_nothing_for_that(switched_off: dic
 
 def test_a_client_that_is_disabled_starts_nothing(tmp_path: Any) -> None:
     found = _in_a_fresh_process(
-        """
+        _GUEST
+        + dedent("""
         import json, os, sys, threading
-        from instrument import Scope, Track, request_scope, tracks
-
-        class GuestScope(Scope):
-            user_id: int
-
-        class GuestSeen(Track, GuestScope):
-            pass
-
-        @tracks(GuestSeen)
-        def handle():
-            return "handled"
 
         with request_scope(user_id=7):
             handled = handle()
         modules = [name for name in ("requests", "segment.analytics", "sqlite3") if name in sys.modules]
         print(json.dumps([handled, modules, threading.active_count(), os.listdir(os.environ["INSTRUMENT_SPOOL_DIR"])]))
-        """,
+        """),
         SEGMENT_CLIENT_KEY="",
         INSTRUMENT_SPOOL_DIR=str(tmp_path),
     )

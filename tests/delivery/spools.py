@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from instrument.delivery.spool import Spool, files_of
 from instrument.delivery.stretch import Envelopes, Stretch
-from tests.delivery.envelopes import envelope
+from tests.delivery.envelopes import envelopes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 NAMES = ("one",)
 
 
-def stretch(first: int, last: int, *, pad: int = 0) -> Stretch:
+def stretch(first: int, last: int, *, pad: int = 0, at: float = 1.5) -> Stretch:
     """Return the envelopes that are numbered by their places."""
-    found = [envelope(number, pad=pad) for number in range(first, last + 1)]
-    return Stretch.of(first, 1.5, Envelopes.of(found))
+    return Stretch.of(first, at, Envelopes.of(envelopes(range(first, last + 1), pad=pad)))
 
 
 def contents(spool: Spool, limits: Limits, after: int = 0) -> list[str]:

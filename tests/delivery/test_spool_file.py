@@ -16,8 +16,7 @@ from instrument import Limits
 from instrument.delivery.adoption import adopted
 from instrument.delivery.pages import PAGE_SIZE
 from instrument.delivery.spool import Spool, database_and_log, files_of, lock_of, partition
-from instrument.delivery.stretch import Envelopes, Stretch
-from tests.delivery.envelopes import envelopes
+from tests.delivery.spools import stretch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,11 +40,6 @@ def spool(directory: Path) -> Iterator[Spool]:
     made = Spool.create(directory, NAMES)
     yield made
     made.close(remove=True)
-
-
-def stretch(first: int, last: int, *, pad: int = 0) -> Stretch:
-    batch = envelopes(range(first, last + 1), pad=pad)
-    return Stretch.of(first, float(first), Envelopes.of(batch))
 
 
 def numbers(spool: Spool, after: int = 0) -> list[int]:
@@ -98,7 +92,7 @@ def test_two_destinations_go_through_it_each_at_its_own_pace(spool: Spool) -> No
 
 def test_the_backlog_counts_what_waits_and_tells_since_when(spool: Spool) -> None:
     spool.append(stretch(1, 1))
-    spool.append(stretch(2, 2))
+    spool.append(stretch(2, 2, at=2.0))
     backlog = spool.backlog(1)
     assert (backlog.messages, backlog.size, backlog.oldest) == (1, stretch(2, 2).size, 2.0)
     empty = spool.backlog(2)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import contextmanager
-from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from werkzeug.serving import make_server
 
+from tests.waiting import wait_until
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 PATIENCE = 20.0
 
@@ -24,7 +25,7 @@ def uvicorn_thread(app: Any) -> Iterator[str]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        until(lambda: server.started or not thread.is_alive())
+        wait_until(lambda: server.started or not thread.is_alive())
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
@@ -64,11 +65,3 @@ async def answers(address: str, requests: Sequence[tuple[str, dict[str, str]]]) 
         return status.decode().strip()
 
     return await asyncio.gather(*(answer(*each) for each in requests))
-
-
-def until(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Wait until something holds."""
-    deadline = monotonic() + seconds
-    while not holds():
-        assert monotonic() < deadline, "it took too long"
-        sleep(0.005)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from instrument.testing import Collector
-from tests.integrations.serving import answers, until
+from tests.integrations.serving import answers
 from tests.interpreters import NEEDS_THREADS_AT_EXIT
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ def server(arguments: list[str], environment: dict[str, str], log: Path) -> Iter
             start_new_session=True,
         )
     try:
-        until(lambda: _is_up(log, arguments) or process.poll() is not None, 60)
+        wait_until(lambda: _is_up(log, arguments) or process.poll() is not None, 60)
         assert process.poll() is None, log.read_text()
         yield _addresses(log)[0]
         process.send_signal(signal.SIGTERM)

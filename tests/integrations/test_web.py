@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from instrument import request_scope
-from tests.integrations.serving import answers, until, uvicorn_thread, werkzeug_thread
+from tests.integrations.serving import answers, uvicorn_thread, werkzeug_thread
 from tests.integrations.shop import (
     ShopOrderFailed,
     ShopOrderPlaced,
@@ -25,6 +25,7 @@ from tests.integrations.shop import (
     count_stock,
     rooms,
 )
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,7 +125,7 @@ def test_a_handler_has_the_fields_of_its_request_and_nothing_is_left_after_it(
 ) -> None:
     assert client.get(f"/projects/3/{what}/{order}", headers=USER).text == f"placed {order}"
     assert tracked.events == [ShopOrderPlaced(user_id="ann", project_id=3, order=order)]
-    until(lambda: rooms.contexts[order].run(request_scope.values) == {})
+    wait_until(lambda: rooms.contexts[order].run(request_scope.values) == {})
     tracked.clear()
     rooms.contexts[order].run(count_stock)
     assert tracked.events == [ShopStockCounted()]
@@ -194,7 +195,7 @@ def test_the_scope_ends_when_the_client_disconnects(
         connection.sendall(request.encode())
         while b"more," not in connection.recv(65_536):
             pass
-    until(lambda: rooms.contexts[order].run(request_scope.values) == {})
+    wait_until(lambda: rooms.contexts[order].run(request_scope.values) == {})
     gc.collect()  # the generator, which nobody iterates any more
     ids: dict[str, Any] = {"user_id": "ann", "project_id": 3, "order": order}
     assert tracked.events[0] == ShopPartSent(**ids)
@@ -209,7 +210,7 @@ def test_a_background_task_keeps_the_scope_of_its_request(
 ) -> None:
     assert client.get(f"/projects/3/{what}/{order}", headers=USER).status_code == 200
     assert rooms.leaving(order).wait(20)
-    until(lambda: tracked.events)
+    wait_until(lambda: tracked.events)
     assert tracked.events == [ShopReceiptMailed(user_id="ann", project_id=3, order=order)]
     assert tracked.client.stats().late == 0
 
