@@ -107,10 +107,9 @@ def sdist(session: nox.Session) -> None:
     with TemporaryDirectory() as unpacked:
         shutil.unpack_archive(_built("sdist"), unpacked, filter="data")
         (root,) = Path(unpacked).iterdir()
-        session.chdir(root)
-        session.install("--editable", ".", "--group", "dev")
-        session.run("pytest", "-n", "auto", *session.posargs)
-        session.chdir(ROOT)
+        with session.chdir(root):
+            session.install("--editable", ".", "--group", "dev")
+            session.run("pytest", "-n", "auto", *session.posargs)
 
 
 def _built(form: str) -> str:

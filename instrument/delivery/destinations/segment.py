@@ -108,5 +108,7 @@ def segment_body(batch: Sequence[Envelope], write_key: str) -> bytes:
     sent_at = to_json(datetime.now(timezone.utc).isoformat())
     end = b'],"sentAt":%b,"writeKey":%b}' % (sent_at, to_json(write_key))
     # Half a megabyte is put together once, not twice.
-    first, *rest = bodies_of(batch)
-    return b",".join([b'{"batch":[' + first, *rest[:-1], rest[-1] + end] if rest else [b'{"batch":[' + first + end])
+    parts = bodies_of(batch).copy()
+    parts[0] = b'{"batch":[' + parts[0]
+    parts[-1] += end
+    return b",".join(parts)
