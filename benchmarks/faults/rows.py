@@ -199,14 +199,16 @@ def threads(scene: Scene) -> Outcome:
 def node_killed(scene: Scene) -> Outcome:
     messages, rate = scene.size(10_000, 600), 1_000
     with cluster(scene.directory / "nats") as servers:
-        sender = scene.sender(messages=messages, rate=rate, nats=[each.url for each in servers]).go()
+        nats = [each.url for each in servers]
+        sender = scene.sender(messages=messages, rate=rate, nats=nats).go()
         with _forwarder(scene, servers):
             scene.wait_until(lambda: scene.collector.stats()["unique"] > messages // 4)
             leader = stream_info(servers[0].url, DEFAULT_STREAM).cluster
             assert leader is not None
             servers[int((leader.leader or "server-0").rpartition("-")[2])].kill()
             sender.sent().end()
-            scene.wait_until(lambda: scene.collector.stats()["unique"] >= messages)
+            # An election may take longer than the exit of a process waits.
+            scene.recover(lambda: scene.collector.stats()["unique"] > messages, nats=nats)
         return scene.outcome()
 
 

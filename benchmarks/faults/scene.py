@@ -216,14 +216,21 @@ class Scene:
         """Start a process that sends until it is killed."""
         return self.sender(messages=_ENDLESS, **what)
 
-    def recover(self) -> None:
-        """Start a process with the same settings, as whoever looks after the killed one would, and let it deliver."""
+    def recover(self, delivered: Callable[[], bool] | None = None, **what: Any) -> None:
+        """Start a process with the same settings, as whoever looks after the killed one would, and let it deliver.
+
+        It sends one message of its own.
+
+        Args:
+            delivered: tells whether all is done; by default, whether no spool but its own is left.
+            what: more of its job, see `Job`.
+        """
         if not self.is_ours or self.case.durability == "memory":
             return
         self._recoveries += 1
-        sender = self.sender(run=self._recoveries, messages=1)
+        sender = self.sender(run=self._recoveries, messages=1, **what)
         sender.go().sent()
-        self.wait_until(lambda: len(self.spools()) <= 1)
+        self.wait_until(delivered or (lambda: len(self.spools()) <= 1))
         sender.end()
 
     def spools(self) -> list[Path]:
