@@ -222,7 +222,7 @@ class Scene:
         It sends one message of its own.
 
         Args:
-            delivered: tells whether all is done; by default, whether no spool but its own is left.
+            delivered: tells whether what left the spools has arrived; by default, that is taken for granted.
             what: more of its job, see `Job`.
         """
         if not self.is_ours or self.case.durability == "memory":
@@ -230,7 +230,7 @@ class Scene:
         self._recoveries += 1
         sender = self.sender(run=self._recoveries, messages=1, **what)
         sender.go().sent()
-        self.wait_until(delivered or (lambda: len(self.spools()) <= 1))
+        self.wait_until(lambda: len(self.spools()) <= 1 and (delivered is None or delivered()))
         sender.end()
 
     def spools(self) -> list[Path]:
