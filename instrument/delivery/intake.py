@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _COMMIT_EVERY = 0.004
 """Seconds that a commit waits for more messages after its first one."""
-LATE: Final = 0.005
+LATE: Final = _COMMIT_EVERY
 """Seconds after which a caller commits what the thread did not: callers who never pause leave it no turn."""
 _CALLS_BETWEEN_LOOKS = 0b111
 """One call of eight looks at the clock: callers who are late call often."""
@@ -89,6 +89,7 @@ class Intake:
         self._closed = False
         self._late_after = late
         self._late = inf
+        self._due = 0.0
         self._lock = threading.RLock()
         self._committing = threading.RLock()
         self._in_commit = False
@@ -198,7 +199,8 @@ class Intake:
 
     def _help(self) -> None:
         """Commit on the caller, who must not wait for a disk that is slow, nor hear of one that fails."""
-        self._late = monotonic() + self._late_after
+        now = monotonic()
+        self._late, self._due = now + self._late_after, now + _COMMIT_EVERY
         try:
             if self._committing.acquire(timeout=_AT_MOST):
                 self._commit_safely(once=True)
@@ -284,5 +286,8 @@ class Intake:
         while not self._closed:
             self._work.wait(_TRY_AGAIN_AFTER if self._failing else None)
             self._hurry.wait(_COMMIT_EVERY)
+            # A commit of a few messages more would take the interpreter from the callers, and from who sends.
+            while (rest := self._due - monotonic()) > 0 and not self._hurry.wait(rest):
+                pass
             self._work.mute()
             self._commit_safely()

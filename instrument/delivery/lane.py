@@ -201,8 +201,7 @@ class Lane:
             self._owner.failed(self, error, 1)
             self._stopped.wait(_AFTER_A_STUMBLE)
             return 0
-        limits = self.destination.limits
-        return max(batch.size / limits.size, len(batch.envelopes) / limits.count)
+        return self.destination.limits.share_of(batch)
 
     def _deliver(self, reader: Reader, batch: Stretch) -> None:
         self.attempt = 0

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 _MOST_IN_MEMORY = 2 << 20
 """Bytes of bodies that a reader keeps to itself, so that it need not read them back from the disk."""
-_TIDY_AFTER = 8
+_WHOLE = 0.9
+"""The share of its limits from which on a batch need not be filled up."""
+_TIDY_AFTER = 32
 """Batches after which what every destination has is removed from the file, though there is more to send."""
 
 
@@ -80,18 +82,16 @@ class Reader:
         Raises:
             SpoolError: the file cannot be read.
         """
-        with self._lock:
-            on_disk_until = self._newest[0].first - 1 if self._newest else None
-        spool = self.spool
-        if spool is not None:
-            end = spool.last if on_disk_until is None else on_disk_until
-            if self.cursor < end:
-                found = spool.read(self.cursor, limits)
-                if found is not None and found.first <= end:
-                    return found.until(end)
-                self._pass(end)  # nothing is left between, or it lies in another file by now
-        with self._lock:
-            return self._in_memory(limits)
+        batch = self._behind(self.cursor, limits)
+        if batch is None:
+            return None
+        # What is in memory and what is on the disk lie in turn where more comes than is taken.
+        while limits.share_of(batch) < _WHOLE:
+            more = self._behind(batch.last, limits.besides(batch))
+            if more is None or more.first != batch.last + 1:
+                break
+            batch = joined([batch, more])
+        return batch.cut(limits)
 
     def done(self, place: int) -> None:
         """Take note that the destination has everything up to a place; `tidy` is to follow when there is time."""
@@ -145,13 +145,30 @@ class Reader:
                     self._newest.appendleft(rest)
                     self._bytes += rest.size
 
-    def _in_memory(self, limits: Limits) -> Stretch | None:
+    def _behind(self, place: int, limits: Limits) -> Stretch | None:
+        """Return envelopes that follow a place, from wherever they are."""
+        with self._lock:
+            kept = self._in_memory(place, limits)
+        spool = self.spool
+        end = 0 if spool is None else spool.last if kept is None else kept.first - 1
+        if spool is None or place >= end:
+            return kept
+        found = spool.read(place, limits)
+        if found is not None and found.first <= end:
+            return found.until(end)
+        if place == self.cursor:
+            self._pass(end)  # nothing is left between, or it lies in another file by now
+        return kept
+
+    def _in_memory(self, place: int, limits: Limits) -> Stretch | None:
         batch: list[Stretch] = []
         count = size = 0
         for each in self._newest:
+            if each.last <= place:
+                continue
             if batch and (each.first != batch[-1].last + 1 or count >= limits.count or size >= limits.size):
                 break
-            batch.append(each)
-            count += len(each.envelopes)
-            size += each.size + len(each.envelopes)
-        return joined(batch).cut(limits) if batch else None
+            batch.append(each.after(place))
+            count += len(batch[-1].envelopes)
+            size += batch[-1].size + len(batch[-1].envelopes)
+        return joined(batch) if batch else None
