@@ -8,9 +8,13 @@ export NO_MKDOCS_2_WARNING := 1
 # Where this is set, each of the many processes that the tests start would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: test lint types layers pytest demo docs docs-serve plan bench bench-report faults soak fuzz nox audit public-names dependencies clean
+.PHONY: test checks lint types layers pytest demo docs docs-serve plan bench bench-report faults soak fuzz nox audit public-names dependencies clean
 
-test: lint types layers pytest
+# Side by side, as the tests wait much of their time for servers and processes.
+test: $(VENV)/.installed
+	$(MAKE) -j 2 pytest checks
+
+checks: lint types layers
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

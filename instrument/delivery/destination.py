@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from instrument.delivery.envelope import Envelope
-    from instrument.delivery.stretch import Stretch
 
 NO_NETWORK = "INSTRUMENT_NO_NETWORK"
 """The environment variable by which a test run keeps every process it starts from sending."""
@@ -29,15 +28,6 @@ class Limits:
 
     count: int = 1_000
     size: int = 1 << 20
-
-    def share_of(self, batch: Stretch) -> float:
-        """Return how full a batch is: 1 where nothing more has room."""
-        return max(batch.size / self.size, len(batch.envelopes) / self.count)
-
-    def besides(self, batch: Stretch) -> Limits:
-        """Return what has room besides a batch."""
-        number = len(batch.envelopes)
-        return Limits(self.count - number, self.size - batch.size - number)
 
 
 class Destination(Protocol):

@@ -201,7 +201,7 @@ class Lane:
             self._owner.failed(self, error, 1)
             self._stopped.wait(_AFTER_A_STUMBLE)
             return 0
-        return self.destination.limits.share_of(batch)
+        return batch.share_of(self.destination.limits)
 
     def _deliver(self, reader: Reader, batch: Stretch) -> None:
         self.attempt = 0

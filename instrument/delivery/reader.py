@@ -7,13 +7,13 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from instrument.delivery.destination import Limits
 from instrument.delivery.spool import SpoolError
 from instrument.delivery.stretch import joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from instrument.delivery.destination import Limits
     from instrument.delivery.spool import Spool
     from instrument.delivery.stretch import Stretch
 
@@ -86,8 +86,9 @@ class Reader:
         if batch is None:
             return None
         # What is in memory and what is on the disk lie in turn where more comes than is taken.
-        while limits.share_of(batch) < _WHOLE:
-            more = self._behind(batch.last, limits.besides(batch))
+        while batch.share_of(limits) < _WHOLE:
+            count = len(batch.envelopes)
+            more = self._behind(batch.last, Limits(limits.count - count, limits.size - batch.size - count))
             if more is None or more.first != batch.last + 1:
                 break
             batch = joined([batch, more])

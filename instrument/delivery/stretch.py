@@ -117,6 +117,10 @@ class Stretch(NamedTuple):  # made in a third of a dataclass's time, for each me
         middle = (self.first + self.last - 1) // 2
         return self.until(middle), self.after(middle)
 
+    def share_of(self, limits: Limits) -> float:
+        """Return how full a batch of these would be: 1 where nothing more has room."""
+        return max(self.size / limits.size, len(self.envelopes) / limits.count)
+
     def cut(self, limits: Limits) -> Stretch:
         """Return the beginning that fits into one batch, and at least one envelope."""
         count = min(len(self.envelopes), limits.count)
