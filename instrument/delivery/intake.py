@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from instrument.delivery.envelope import Envelope
     from instrument.delivery.spool import Spool
 
-_COMMIT_EVERY = 0.004
+_COMMIT_EVERY = 0.003
 """Seconds that a commit waits for more messages after its first one."""
 LATE: Final = _COMMIT_EVERY
 """Seconds after which a caller commits what the thread did not: callers who never pause leave it no turn."""

@@ -86,11 +86,7 @@ class Reader:
         if batch is None:
             return None
         # What is in memory and what is on the disk lie in turn where more comes than is taken.
-        while batch.share_of(limits) < _WHOLE:
-            count = len(batch.envelopes)
-            more = self._behind(batch.last, Limits(limits.count - count, limits.size - batch.size - count))
-            if more is None or more.first != batch.last + 1:
-                break
+        while batch.share_of(limits) < _WHOLE and (more := self._next_to(batch, limits)) is not None:
             batch = joined([batch, more])
         return batch.cut(limits)
 
@@ -145,6 +141,15 @@ class Reader:
                     rest = stretch.after(place)
                     self._newest.appendleft(rest)
                     self._bytes += rest.size
+
+    def _next_to(self, batch: Stretch, limits: Limits) -> Stretch | None:
+        """Return envelopes that a batch can be filled up with, if there are any."""
+        count = len(batch.envelopes)
+        try:
+            more = self._behind(batch.last, Limits(limits.count - count, limits.size - batch.size - count))
+        except SpoolError:  # told when it is their turn: what is there already need not wait for them
+            return None
+        return more if more is not None and more.first == batch.last + 1 else None
 
     def _behind(self, place: int, limits: Limits) -> Stretch | None:
         """Return envelopes that follow a place, from wherever they are."""
