@@ -65,6 +65,8 @@ LAST_PLACE = 1 << 53
 _BUSY_MILLISECONDS = 30
 _CHECKED_AT_ONCE = Limits(count=100, size=4 << 20)
 """What is looked through without a break, in which the process can fork."""
+_CACHE_KIBIBYTES = 512
+"""Room for the pages that a commit touches; what is read back is read once."""
 _CHECKED_WHOLE = 500
 """Pages of a file whose whole structure is looked through, without a break."""
 
@@ -592,6 +594,7 @@ def _connect(path: Path, *, fsync: bool) -> sqlite3.Connection:
         raise _translated(path, error, reading=False) from error
     try:
         connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIBIBYTES}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={'FULL' if fsync else 'OFF'}")
         connection.execute("PRAGMA secure_delete=ON")
