@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # A busy machine is no failure.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("tests", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
-# As `make fuzz` has them: every test, but those that say how many examples they have, has twenty times as many.
+# As `make fuzz` has them: every test, but those that say how many examples they have, has forty times as many.
 settings.register_profile("fuzz", settings.get_profile("tests"), max_examples=2_000)
 
 __all__ = ["_hidden_browser", "browser", "browser_context", "browser_problems", "page"]
