@@ -129,11 +129,13 @@ class Forwarder:
             Sending(self._destination, hand, self._patience).send(items)
 
     def _stream_failed(self, error: Exception, attempt: int) -> None:
-        if not isinstance(error, Unavailable):
+        if isinstance(error, Unavailable):
+            # The connection was lost, which a subscription outlives: what came to it meanwhile is fetched from it.
+            # A new one would get that when `ack_wait` is over.
+            unavailable = error
+        else:
             self._consumer.forget()
-        # Else the connection was lost, which a subscription outlives: what came to it meanwhile is fetched from it.
-        # A new one would get that when `ack_wait` is over.
-        unavailable = error if isinstance(error, Unavailable) else self._consumer.told(error)
+            unavailable = self._consumer.told(error)
         self._account.said.warn("stream", "%s. It is tried again.", unavailable)
         self._patience.wait(unavailable, attempt)
 

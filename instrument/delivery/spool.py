@@ -63,10 +63,10 @@ _TIDY = "DELETE FROM envelopes WHERE seq <= :done AND seq + count - 1 <= :done"
 LAST_PLACE = 1 << 53
 """A place that no spool reaches, from which on SQLite and Python do not count alike."""
 _BUSY_MILLISECONDS = 30
-_CHECKED_AT_ONCE = Limits(count=100, size=4 << 20)
-"""What is looked through without a break, in which the process can fork."""
 _CACHE_KIBIBYTES = 512
 """Room for the pages that a commit touches; what is read back is read once."""
+_CHECKED_AT_ONCE = Limits(count=100, size=4 << 20)
+"""What is looked through without a break, in which the process can fork."""
 _CHECKED_WHOLE = 500
 """Pages of a file whose whole structure is looked through, without a break."""
 
