@@ -88,8 +88,8 @@ class Intake:
         self._failing = False
         self._closed = False
         self._late_after = late
-        self._late = inf
-        self._due = 0.0
+        self._since = inf
+        """When the next commit began to wait for messages, as it does anew after one by a caller."""
         self._lock = threading.RLock()
         self._committing = threading.RLock()
         self._in_commit = False
@@ -141,9 +141,9 @@ class Intake:
         if self._each:
             self._commit_now(body)
         elif self._work.muted():
-            self._late = monotonic() + self._late_after
+            self._since = monotonic()
             self._work.ring()
-        elif not self.accepted & _CALLS_BETWEEN_LOOKS and monotonic() > self._late:
+        elif not self.accepted & _CALLS_BETWEEN_LOOKS and monotonic() - self._since > self._late_after:
             self._help()
 
     def settled(self, size: int) -> None:
@@ -199,8 +199,7 @@ class Intake:
 
     def _help(self) -> None:
         """Commit on the caller, who must not wait for a disk that is slow, nor hear of one that fails."""
-        now = monotonic()
-        self._late, self._due = now + self._late_after, now + _COMMIT_EVERY
+        self._since = monotonic()
         try:
             if self._committing.acquire(timeout=_AT_MOST):
                 self._commit_safely(once=True)
@@ -285,9 +284,9 @@ class Intake:
     def _run(self) -> None:
         while not self._closed:
             self._work.wait(_TRY_AGAIN_AFTER if self._failing else None)
-            self._hurry.wait(_COMMIT_EVERY)
-            # A commit of a few messages more would take the interpreter from the callers, and from who sends.
-            while (rest := self._due - monotonic()) > 0 and not self._hurry.wait(rest):
+            # Anew where a caller has committed meanwhile: a commit of a few messages more would take the interpreter
+            # from the callers, and from who sends.
+            while (rest := self._since + _COMMIT_EVERY - monotonic()) > 0 and not self._hurry.wait(rest):
                 pass
             self._work.mute()
             self._commit_safely()
