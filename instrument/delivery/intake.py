@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from instrument.delivery.envelope import Envelope
     from instrument.delivery.spool import Spool
 
-_COMMIT_EVERY = 0.003
+_COMMIT_EVERY = 0.0025
 """Seconds that a commit waits for more messages after its first one."""
 LATE: Final = _COMMIT_EVERY
 """Seconds after which a caller commits what the thread did not: callers who never pause leave it no turn."""
@@ -129,7 +129,7 @@ class Intake:
                 raise self._refusal()  # noqa: TRY301 - the lock is let go of in one place
             self._taken_bytes = taken
             self.accepted += 1
-            self._waiting += (envelope.message_id, body)  # both or none
+            self._waiting += envelope  # its id and its body: both or none
         except BaseException:  # refused; or a signal handler raised, perhaps while the lock was waited for
             # Without `suppress`: a second handler could raise inside of that, and leave the lock taken for good.
             try:  # noqa: SIM105

@@ -159,11 +159,10 @@ class Lane:
                 if not at_once:
                     self._gather()
                 shares = self._send_next()
-                at_once = max(shares, default=0.0) >= _AT_ONCE
-                if not at_once:
-                    self._tidy()
                 if not shares:
                     break
+                at_once = max(shares) >= _AT_ONCE
+            self._tidy()
         self._owner.ended(self)
 
     def _tidy(self) -> None:

@@ -44,7 +44,10 @@ _BREATH = 1e-4
 
 
 def are_sound(database: Path, log: Path) -> bool:
-    """Whether a database begins as ours do, and its log holds no frame that SQLite would pass over."""
+    """Whether a database begins as ours do, and SQLite would pass over nothing in its log that was committed.
+
+    A process that is killed in the middle of a commit may leave a torn frame: what lies behind it was never finished.
+    """
     with database.open("rb") as file:
         if file.read(len(_DATABASE_START)) != _DATABASE_START:
             return False
@@ -54,8 +57,10 @@ def are_sound(database: Path, log: Path) -> bool:
         header = _LogHeader.read(file)
         if header is None:
             return not file.read(1)  # a log that was just begun, or one whose header is damaged
+        torn = False
         for frame in _frames(file, header):
-            if not frame.sound:
+            torn = torn or not frame.sound
+            if torn and not frame.old and (frame.commits or not frame.current):
                 return False
             let_others_run()
     return True
@@ -129,24 +134,29 @@ class _Frame:
         number: of the page.
         content: the page; shorter where the file ends within.
         current: whether it was written since the last restart of the log, as far as can be told.
-        sound: whether its checksum is right, or it may well be an old one, whose checksum nobody knows.
+        old: whether it may well be left from before that: nobody knows its checksum.
+        sound: whether its checksum is right, or it is an old one.
+        commits: whether it is the last one of a transaction.
     """
 
     number: int
     content: bytes
     current: bool
+    old: bool
     sound: bool
+    commits: bool
 
 
 def _frames(file: BinaryIO, header: _LogHeader | None) -> Iterator[_Frame]:
     salts, sums = (_likely_salts(file), (0, 0)) if header is None else (header.salts, header.sums)
     while len(raw := file.read(_FRAME)) > _FRAME_HEADER:
         current = raw[8:16] == salts
-        sound = header is not None and not current and header.precedes(raw[8:16])
+        sound = old = header is not None and not current and header.precedes(raw[8:16])
         if header is not None and current and len(raw) == _FRAME:
             sums = _checksum(raw[_FRAME_HEADER:], header.order, _checksum(raw[:8], header.order, sums))
             sound = sums == struct.unpack(">II", raw[16:24])
-        yield _Frame(int.from_bytes(raw[:4], "big"), raw[_FRAME_HEADER:], current, sound)
+        commits = raw[4:8] != bytes(4)
+        yield _Frame(int.from_bytes(raw[:4], "big"), raw[_FRAME_HEADER:], current, old, sound, commits)
 
 
 def _likely_salts(file: BinaryIO) -> bytes:

@@ -59,7 +59,15 @@ _SET_CURSOR = (
     "INSERT INTO cursors (destination, seq, seal) VALUES (?, ?, ?)"
     " ON CONFLICT (destination) DO UPDATE SET seq = excluded.seq, seal = excluded.seal"
 )
-_TIDY = "DELETE FROM envelopes WHERE seq <= :done AND seq + count - 1 <= :done"
+_TIDY = """
+DELETE FROM envelopes WHERE seq IN (
+    SELECT seq FROM envelopes WHERE seq <= :done AND seq + count - 1 <= :done ORDER BY seq LIMIT :most
+)
+"""
+_TIDIED_AT_ONCE = 64
+"""Rows, of a page each, that are overwritten while nothing can be committed."""
+_SEALED_AT_ONCE = 5 << 10
+"""Bytes from which on zlib lets other threads run, and who seals a commit's rows would wait for them at each."""
 LAST_PLACE = 1 << 53
 """A place that no spool reaches, from which on SQLite and Python do not count alike."""
 _BUSY_MILLISECONDS = 30
@@ -314,11 +322,14 @@ class Spool:
         Raises:
             SpoolError: nothing was changed.
         """
-        with self._guard.lock, self._errors:
-            done = min(self._cursors.values())
-            if done > self._tidied:
-                self._connection.execute(_TIDY, {"done": done})
+        done = min(self._cursors.values())
+        while done > self._tidied:
+            with self._guard.lock, self._errors:
+                removed = self._connection.execute(_TIDY, {"done": done, "most": _TIDIED_AT_ONCE}).rowcount
+            if removed < _TIDIED_AT_ONCE:
                 self._tidied = done
+            else:
+                let_others_run()
 
     def oldest(self, after: int) -> float | None:
         """Return when the oldest envelope behind a place was accepted, in seconds since 1970.
@@ -458,7 +469,11 @@ def _seal(first: int, count: int, at: float, message_ids: str, bodies: bytes) ->
         message_ids: one a line.
         bodies: one a line.
     """
-    return zlib.crc32(bodies, zlib.crc32(f"{first} {count} {at!r} {message_ids}".encode()))
+    seal = zlib.crc32(f"{first} {count} {at!r} {message_ids}".encode())
+    view = memoryview(bodies)
+    for start in range(0, len(view), _SEALED_AT_ONCE):
+        seal = zlib.crc32(view[start : start + _SEALED_AT_ONCE], seal)
+    return seal
 
 
 def cursor_seal(destination: str, seq: int) -> int:

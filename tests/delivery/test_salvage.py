@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import logging
+import re
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -108,6 +111,53 @@ def test_a_damaged_frame_of_the_log_costs_what_lay_in_it_and_nothing_behind_it(s
     assert "message-75" in gone
     assert len(gone) <= MOST_IN_A_PAGE
     assert left[-10:] == ids(range(LENGTH - 9, LENGTH + 1))
+
+
+def commits_in(log: bytes) -> list[int]:
+    """Return at which places of a log the last frame of each transaction begins."""
+    frames = range(32, len(log), FRAME)
+    salts = log[16:24]
+    return [each for each in frames if log[each + 8 : each + 16] == salts and log[each + 4 : each + 8] != bytes(4)]
+
+
+@pytest.mark.parametrize("written", [24 + 1, FRAME // 2, FRAME - 1])
+def test_a_commit_that_a_kill_broke_off_is_no_damage(
+    scene: Scene, written: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    last = commits_in(scene.log.read_bytes())[-1]
+    with scene.log.open("r+b") as file:
+        file.truncate(last - FRAME + written)
+    assert saved_of(scene.path) == ids(range(1, LENGTH - 9))
+    assert list(scene.path.parent.glob("*.damaged")) == []
+    assert caplog.records == []
+
+
+def test_a_commit_that_a_kill_broke_off_over_an_old_one_is_no_damage(tmp_path: Path) -> None:
+    spool = Spool.create(tmp_path / "alive", NAMES)
+    log = database_and_log(spool.path)[1]
+    spool.append(stretch(1, 200, pad=3_000))
+    with closing(sqlite3.connect(spool.path)) as reader:
+        reader.execute("PRAGMA wal_checkpoint(RESTART)")  # what is written from now on begins at the log's start again
+    old = log.read_bytes()
+    spool.append(stretch(201, 220, pad=3_000))
+    spool.append(stretch(221, 240, pad=3_000))
+    path = killed(spool, tmp_path / "dead")
+    spool.close(remove=True)
+    dead = database_and_log(path)[1]
+    last = commits_in(dead.read_bytes())[-1]
+    assert last + FRAME < len(old)
+    half = last - FRAME // 2
+    overwrite(dead, half, old[half:])
+    assert saved_of(path) == ids(range(1, 221))
+    assert list(path.parent.glob("*.damaged")) == []
+
+
+def test_a_broken_frame_before_the_end_of_its_transaction_is_damage(scene: Scene) -> None:
+    last = commits_in(scene.log.read_bytes())[-1]
+    overwrite(scene.log, last - FRAME // 2, b"\xa5" * 100)
+    left = saved_of(scene.path)
+    assert set(ids(range(1, LENGTH - 9))) < set(left)
+    assert len(list(scene.path.parent.glob("*.damaged"))) == 1
 
 
 @pytest.mark.parametrize("length", [100, PAGE_SIZE])
@@ -247,18 +297,22 @@ def test_whatever_is_damaged_nothing_is_changed_and_what_is_lost_lay_there(
     path = killed(spool, directory / "dead")
     written = {each.message_id: each for each in spool_envelopes(spool)}
     spool.close(remove=True)
-    which = data.draw(st.sampled_from(database_and_log(path)))
-    size = which.stat().st_size
-    place = data.draw(st.integers(0, size - 1))
+    database, log = database_and_log(path)
+    which, page, start = data.draw(st.sampled_from([(database, PAGE_SIZE, 0), (log, FRAME, 32)]))
+    before = which.read_bytes()
+    place = data.draw(st.integers(0, len(before) - 1))
     damage = data.draw(st.binary(min_size=1, max_size=64))
-    overwrite(which, place, damage[: size - place])
+    overwrite(which, place, damage[: len(before) - place])
+    first, last = ((each - start) // page * page + start for each in (place, place + len(damage)))
+    damaged = before[max(0, first) : last + page]
 
     again, _ = adopt(path)
     assert again is not None
     left = spool_envelopes(again)
     again.close(remove=True)
     assert [written[each.message_id] for each in left] == left
-    assert len(written) - len(left) <= 2 * MOST_IN_A_PAGE
+    lay_there = {each.decode() for each in re.findall(rb"message-[0-9]+", damaged)}
+    assert written.keys() - {each.message_id for each in left} <= lay_there
 
 
 def spool_envelopes(spool: Spool) -> list[Envelope]:

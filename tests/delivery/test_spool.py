@@ -73,6 +73,24 @@ def test_what_every_destination_has_is_forgotten(tmp_path: Path) -> None:
         assert left[2] == 0
 
 
+def test_messages_are_committed_while_many_others_are_forgotten(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    committed: list[bool] = []
+
+    def commit_elsewhere() -> None:
+        thread = threading.Thread(target=spool.append, args=(stretch(spool.last + 1, spool.last + 1),), daemon=True)
+        thread.start()
+        thread.join(10)
+        committed.append(not thread.is_alive())
+
+    monkeypatch.setattr("instrument.delivery.spool.let_others_run", commit_elsewhere)
+    spool.append(stretch(1, 3_000, pad=1_000))
+    spool.advance("one", 3_000)
+    spool.tidy()
+    assert len(committed) > 1
+    assert all(committed)
+    assert contents(spool, LIMITS) == ids(range(3_001, 3_001 + len(committed)))
+
+
 def test_the_oldest_is_that_behind_the_cursor(spool: Spool) -> None:
     spool.append(stretch(1, 3))
     assert spool.oldest(2) == 1.5

@@ -199,7 +199,7 @@ def test_nothing_listening_is_tried_again() -> None:
         destination.close()
     assert type(failed) is Unavailable
     assert failed.retry_after is None
-    assert "cannot be reached (ConnectionError)" in str(failed)
+    assert "cannot be reached (NewConnectionError)" in str(failed)
 
 
 def test_an_answer_that_gets_lost_is_tried_again(collector: Collector, destination: SegmentDestination) -> None:
@@ -216,7 +216,7 @@ def test_a_server_that_does_not_answer_in_time_is_tried_again(collector: Collect
     destination.close()
     collector.release()
     assert type(failed) is Unavailable
-    assert "cannot be reached (ReadTimeout)" in str(failed)
+    assert "cannot be reached (ReadTimeoutError)" in str(failed)
 
 
 def test_a_destination_goes_on_after_a_failure_and_after_forgetting_its_connections(

@@ -91,7 +91,7 @@ def test_nothing_listening_is_tried_again(make: Make) -> None:
         reserved.bind(("127.0.0.1", 0))
         failed = failure(make(f"http://127.0.0.1:{reserved.getsockname()[1]}"))
     assert type(failed) is Unavailable
-    assert "cannot be reached (ConnectionError)" in str(failed)
+    assert "cannot be reached (NewConnectionError)" in str(failed)
 
 
 @each_destination

@@ -1,5 +1,5 @@
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from requests import Response
 from segment.analytics.oauth_manager import OauthManager
@@ -12,7 +12,11 @@ class APIError(Exception):
 
     def __init__(self, status: int, code: str, message: str, response: Response | None = None) -> None: ...
 
-def parse_retry_after(response: Response) -> int | None: ...
+class _Answered(Protocol):
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+def parse_retry_after(response: _Answered) -> int | None: ...
 def post(
     write_key: str,
     host: str | None = None,
