@@ -73,10 +73,9 @@ soak: $(VENV)/.installed
 fuzz: $(VENV)/.installed
 	$(BIN)/pytest -n auto tests/fuzz --hypothesis-profile=fuzz
 
-$(VENV)/.installed: pyproject.toml tools/make_venv.sh
+$(VENV)/.installed: pyproject.toml tools/make_venv.sh tools/install.sh
 	sh tools/make_venv.sh $(PYTHON) $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	sh tools/install.sh $(VENV)
 	touch $@
 
 clean:

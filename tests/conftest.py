@@ -26,11 +26,11 @@ __all__ = ["_hidden_browser", "browser", "browser_context", "browser_problems", 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
-    """Run three workers on two processors: tests that wait for processes, servers and pages leave theirs to others."""
+    """Run two workers on each processor: tests that wait for processes, servers and pages leave theirs to others."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None  # which is for the plugin to read
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, processors * 3 // 2)
+    return 2 * processors
 
 
 def pytest_collection_finish() -> None:
