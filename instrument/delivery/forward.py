@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from instrument.delivery.attempts import GaveUp, Patience, Sending
@@ -72,9 +73,10 @@ class Forwarder:
     ) -> None:
         self._account = Account(destination.name, letters, heard)
         self._destination = destination
-        self._connection = Connection(servers, timeout=timeout, options=options)
-        self._consumer = _Consumer(stream, consumer, ack_wait)
         self._patience = patience or Patience()
+        # No longer than anything is borne, where there is no server.
+        self._connection = Connection(servers, timeout=min(timeout, self._patience.seconds or inf), options=options)
+        self._consumer = _Consumer(stream, consumer, ack_wait)
 
     @property
     def forwarded(self) -> Forwarded:

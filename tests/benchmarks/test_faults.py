@@ -35,7 +35,7 @@ def told(done: Run) -> dict[str, object]:
         "collector that hangs at the exit",
         "two processes and a dead one's file",
         "corrupt spool, a page of the log",
-        "JetStream, the leader of three nodes killed",
+        pytest.param("JetStream, the leader of three nodes killed", marks=pytest.mark.waits),
         "JetStream, the forwarder killed in the middle of a batch",
     ],
 )

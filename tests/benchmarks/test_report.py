@@ -140,6 +140,7 @@ def test_a_report_is_kept_and_read_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.instrument_delivery
+@pytest.mark.waits
 def test_a_quick_report_is_of_whole_loads_and_looks_the_same_when_drawn_again(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.report", "--quick", "--out", str(tmp_path)]
     subprocess.run(command, env=environment(), check=True, capture_output=True, timeout=300)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE = 60.0
 
-pytestmark = pytest.mark.instrument_delivery
+pytestmark = [pytest.mark.instrument_delivery, pytest.mark.waits]
 
 
 @pytest.fixture

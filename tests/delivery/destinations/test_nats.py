@@ -312,6 +312,7 @@ def test_without_nats_py_it_is_said_what_to_install() -> None:
     assert ran.stdout == "NATS needs nats-py: pip install 'instrument-analytics[nats]'\n"
 
 
+@pytest.mark.waits
 def test_a_cluster_that_loses_a_server_while_messages_come_loses_none(tmp_path: Path) -> None:
     with cluster(tmp_path) as servers:
         destination = NatsDestination([each.url for each in servers], replicas=3, timeout=2.0)
