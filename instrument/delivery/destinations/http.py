@@ -227,6 +227,11 @@ class _Ways(HTTPAdapter):
             way = self._found[url] = self._find(url)
         return way
 
+    def close(self) -> None:
+        """Close the connections; whoever asks for a way after that is given new ones."""
+        self._found.clear()
+        super().close()
+
     def _find(self, url: str) -> _Way:
         request = self._session.prepare_request(requests.Request("POST", url))
         settings = self._session.merge_environment_settings(url, self._proxies, None, None, None)

@@ -118,6 +118,13 @@ def test_batches_go_over_one_connection(server: Server) -> None:
     assert len(set(server.connections)) == 1
 
 
+def test_a_destination_that_was_closed_opens_another_connection(server: Server) -> None:
+    destination = SegmentDestination("key", host=f"http://{server.address}")
+    for _ in range(2):
+        send(destination)
+    assert len(set(server.connections)) == 2
+
+
 def test_the_proxy_of_the_settings_is_asked_for_the_whole_address(server: Server) -> None:
     proxies = {"http": f"http://{server.address}"}
     send(SegmentDestination("key", host="http://segment.invalid", proxies=proxies), batches=2)
