@@ -285,8 +285,9 @@ class Intake:
         while not self._closed:
             self._work.wait(_TRY_AGAIN_AFTER if self._failing else None)
             # Anew where a caller has committed meanwhile: a commit of a few messages more would take the interpreter
-            # from the callers, and from who sends.
-            while (rest := self._since + _COMMIT_EVERY - monotonic()) > 0 and not self._hurry.wait(rest):
-                pass
+            # from the callers, and from who sends. So does every look, of which there are fewer from then on.
+            watching = 0.0
+            while (rest := self._since + _COMMIT_EVERY - monotonic()) > 0 and not self._hurry.wait(rest + watching):
+                watching = _COMMIT_EVERY
             self._work.mute()
             self._commit_safely()
