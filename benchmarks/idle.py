@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from instrument import Envelope, Message, SegmentTrack
+    from instrument.delivery.envelope import Parts
     from instrument.delivery.intake import Receiver
 
 
@@ -28,7 +29,7 @@ class IdleTransport:
     def put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:
         """Take an envelope, and what it was made of."""
 
-    def take(self, envelope: Envelope) -> None:
+    def take(self, envelope: Parts) -> None:
         """Take an envelope."""
 
     def flush(self, timeout: float) -> bool:  # noqa: ARG002

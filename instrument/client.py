@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from instrument.delivery.destination import Destination
-    from instrument.delivery.envelope import Encode, Envelope
+    from instrument.delivery.envelope import EncodeParts, Envelope
     from instrument.delivery.pipeline import Durability, Transport
     from instrument.delivery.watch import Watch
     from instrument.gate import Way
@@ -277,7 +277,7 @@ class Client:
             observer.accepted(message, stamp[0])
         return Receipt(stamp[0], held=held)
 
-    def encoder_of(self, model: type[Message], *, plain: bool) -> Encode[Any]:
+    def encoder_of(self, model: type[Message], *, plain: bool) -> EncodeParts[Any]:
         """Return the serialisation of a message class of which nothing else is asked.
 
         Args:

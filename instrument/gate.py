@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -30,7 +30,7 @@ from instrument.validation import told_all
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from instrument.delivery.envelope import Encode, Envelope
+    from instrument.delivery.envelope import Encode, EncodeParts, Envelope
     from instrument.messages import SegmentTrack
     from instrument.settings import Settings
     from instrument.stamps import Stamp
@@ -50,12 +50,12 @@ class Way(NamedTuple):
 
     Attributes:
         encode: makes the envelope.
-        encode_fields: makes it of what `plain_codec` validates; `None` where the class has none, or no need of one.
+        encode_fields: makes its parts of what `plain_codec` validates; `None` where the class has none, or needs none.
         admit: what comes before that; `None` where nothing does.
     """
 
-    encode: Callable[[Any, Stamp, bytes], Envelope]
-    encode_fields: Callable[[Any, Stamp, bytes], Envelope] | None
+    encode: Encode[Any]
+    encode_fields: EncodeParts[Any] | None
     admit: Admit | None
 
 
@@ -117,10 +117,10 @@ class Gate:
         if not holds_personal_data(model):
             return Way(encoder_of(model), None, admit)
         codec = plain_codec(model)
-        encode = self._under_policies(model, partial(compile_encoder, model))
+        encode = cast("Encode[Any]", self._under_policies(model, partial(compile_encoder, model)))
         return Way(encode, None if codec is None else self._under_policies(model, codec.encoder), admit)
 
-    def _under_policies(self, model: type[Message], compiled: Callable[[Redaction], Encode[T]]) -> Encode[T]:
+    def _under_policies(self, model: type[Message], compiled: Callable[[Redaction], EncodeParts[T]]) -> EncodeParts[T]:
         """Compile a serialisation for every policy among the destinations."""
         encoders = [compiled(each) for each in self._redactions]
         if len(encoders) == 1:
@@ -265,7 +265,7 @@ def _several_hooks(setting: BeforeSend | Sequence[BeforeSend] | None) -> Sequenc
     return (setting,) if callable(setting) else tuple(setting)
 
 
-def _several(strictest: Encode[T], encoders: Sequence[Encode[T]]) -> Encode[T]:
+def _several(strictest: EncodeParts[T], encoders: Sequence[EncodeParts[T]]) -> Encode[T]:
     def encode(message: T, stamp: Stamp, end: bytes) -> Envelope:
         return Variants.of(strictest(message, stamp, end), tuple([each(message, stamp, end) for each in encoders]))
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from instrument.bindings import Source
     from instrument.calls import Call
-    from instrument.delivery.envelope import Encode
+    from instrument.delivery.envelope import EncodeParts
     from instrument.delivery.plain import PlainCodec
     from instrument.handlers import Handler
     from instrument.messages import Message
@@ -117,7 +117,7 @@ class ShortWay:
 
     collect: Callable[[Call], Any]
     plain: bool = False
-    encode: Encode[Any] | None = None
+    encode: EncodeParts[Any] | None = None
 
     @classmethod
     def compiled_when_called(cls, model: type[Message], fields: Sequence[FieldPlan]) -> ShortWay:
@@ -420,7 +420,7 @@ def _validator(model: type[Message]) -> Callable[[dict[str, Any]], Message]:
     return validate
 
 
-def _short_way(model: type[Message]) -> tuple[PlainCodec | None, Encode[Any] | None]:
+def _short_way(model: type[Message]) -> tuple[PlainCodec | None, EncodeParts[Any] | None]:
     """Return how a message's fields make do for it, where they do, and the `encode` of its plan."""
     if not model.__pydantic_complete__:
         return None, None

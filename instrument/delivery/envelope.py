@@ -14,7 +14,7 @@ from enum import Enum
 from functools import cache, partial
 from itertools import islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
@@ -98,13 +98,13 @@ class Variants(Envelope):
     By itself it holds what all of them may see: so does whoever takes it for any other envelope.
 
     Attributes:
-        each: one envelope for each policy, in the order of the policies.
+        each: an envelope for each policy, or the parts of one, in the order of the policies.
     """
 
-    each: tuple[Envelope, ...]
+    each: tuple[Parts, ...]
 
     @classmethod
-    def of(cls, strictest: Envelope, each: tuple[Envelope, ...]) -> Envelope:
+    def of(cls, strictest: Parts, each: tuple[Parts, ...]) -> Envelope:
         """Put envelopes of one message together."""
         whole = cls(*strictest)
         whole.each = each
@@ -126,11 +126,16 @@ def tail(context: Mapping[str, Any] | None, integrations: Mapping[str, Any] | No
     )
 
 
+Parts = tuple[str, bytes]
+"""The id and the body of an envelope, which is one of these with names: what is queued at once needs none."""
+
 Encode = Callable[[T, "Stamp", bytes], Envelope]
-"""Serialise one message, or its fields, given the id and time of its envelope, and what `tail` made.
+"""Serialise one message, given the id and time of its envelope, and what `tail` made.
 
 Raises `Refusal` where the message has no identity, no JSON form, or is above Segment's limit.
 """
+EncodeParts = Callable[[T, "Stamp", bytes], Parts]
+"""Do the same, for a message or its fields, without the time that it takes to make an envelope."""
 
 
 _encoders: dict[type, Encode[Any]] = {}
@@ -236,19 +241,38 @@ def _dropped_fields(model: type[Message], redaction: Redaction) -> set[str]:
     return {name for name, mark in marks.items() if mark is not None and redaction.policy_of(mark) == "drop"}
 
 
+@overload
 def assembler(
     model: type[Message],
     payload_of: Callable[[T], bytes],
     getter: Callable[[str], Callable[[T], Any]],
     to_python: Callable[..., Any],
-) -> Encode[T]:
-    """Return the function that puts the parts of an envelope together.
+) -> Encode[T]: ...
+@overload
+def assembler(
+    model: type[Message],
+    payload_of: Callable[[T], bytes],
+    getter: Callable[[str], Callable[[T], Any]],
+    to_python: Callable[..., Any],
+    *,
+    named: Literal[False],
+) -> EncodeParts[T]: ...
+def assembler(
+    model: type[Message],
+    payload_of: Callable[[T], bytes],
+    getter: Callable[[str], Callable[[T], Any]],
+    to_python: Callable[..., Any],
+    *,
+    named: bool = True,
+) -> EncodeParts[T]:
+    """Return the function that puts an envelope together.
 
     Args:
         model: the message class.
         payload_of: serialises what is no id.
         getter: gives for a field's name the function that reads it.
         to_python: serialises into the objects of JSON, as pydantic does.
+        named: whether it makes an envelope, instead of the parts of one.
     """
     declaration = declaration_of(model)
     shown = declaration.name or declaration.spec.type
@@ -261,7 +285,7 @@ def assembler(
     short_template = _template(declaration, b'"%b":"%%d",' % key.encode())
     new_envelope = tuple[Any, ...].__new__
 
-    def encode(message: T, stamp: Stamp, end: bytes) -> Envelope:
+    def encode(message: T, stamp: Stamp, end: bytes) -> Parts:
         message_id, timestamp = stamp
         try:
             payload = payload_of(message)
@@ -276,7 +300,7 @@ def assembler(
             raise Refusal(Reason.NOT_SERIALIZABLE, f"{shown}: {_why(error)}") from None
         if len(body) > MAX_BYTES:
             raise _too_large(shown, body)
-        return new_envelope(Envelope, (message_id, body))
+        return new_envelope(Envelope, (message_id, body)) if named else (message_id, body)
 
     return encode
 

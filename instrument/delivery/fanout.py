@@ -12,7 +12,7 @@ from instrument.delivery.ledger import Ledger
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from instrument.delivery.envelope import Envelope
+    from instrument.delivery.envelope import Envelope, Parts
     from instrument.delivery.pipeline import Pipeline
     from instrument.messages import Message, SegmentTrack
 
@@ -53,7 +53,7 @@ class Fanout:
         """
         self.take(envelope)
 
-    def take(self, envelope: Envelope) -> None:
+    def take(self, envelope: Parts) -> None:
         """Take an envelope over, as `put` does."""
         each = envelope.each if isinstance(envelope, Variants) else repeat(envelope)
         for pipeline, variant in zip(self._pipelines, each):  # noqa: B905 - one envelope may serve all

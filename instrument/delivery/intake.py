@@ -15,7 +15,7 @@ from instrument.errors import Reason, Refusal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from instrument.delivery.envelope import Envelope
+    from instrument.delivery.envelope import Parts
     from instrument.delivery.spool import Spool
 
 _COMMIT_EVERY = 0.0025
@@ -113,13 +113,13 @@ class Intake:
             else:
                 self._thread = thread
 
-    def put(self, envelope: Envelope) -> None:
-        """Take an envelope over.
+    def put(self, envelope: Parts) -> None:
+        """Take an envelope over, or the parts of one.
 
         Raises:
             Refusal: the bound is reached, the spool cannot be written, or the client is closed.
         """
-        body = envelope.body
+        body = envelope[1]
         size = len(body)
         lock = self._lock
         try:  # what `with lock` does, in half the time

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from instrument.delivery.destination import Destination
-    from instrument.delivery.envelope import Envelope
+    from instrument.delivery.envelope import Envelope, Parts
     from instrument.delivery.fates import OnDrop
     from instrument.delivery.ledger import Ledger
     from instrument.messages import Message, SegmentTrack
@@ -51,8 +51,8 @@ class Transport(Protocol):
         ...
 
     @property
-    def take(self) -> Callable[[Envelope], None] | None:
-        """What `put` does, with an envelope alone; `None` where every message must be seen."""
+    def take(self) -> Callable[[Parts], None] | None:
+        """What `put` does, with an envelope alone, or its parts; `None` where every message must be seen."""
         ...
 
     @property
@@ -123,7 +123,7 @@ class Pipeline(ForkSafe):
         self._dispatch: Dispatch | None = None
         self._starting = threading.RLock()
         # Once there is an intake, it is asked without a detour.
-        self.take: Callable[[Envelope], None] = self._take_first
+        self.take: Callable[[Parts], None] = self._take_first
 
     @property
     def accepted(self) -> int:
@@ -188,7 +188,7 @@ class Pipeline(ForkSafe):
                     dispatch.close(monotonic())
             return self._dispatch
 
-    def _take_first(self, envelope: Envelope) -> None:
+    def _take_first(self, envelope: Parts) -> None:
         self._start().intake.put(envelope)
 
     def _exit(self) -> None:

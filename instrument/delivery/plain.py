@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pydantic_core import CoreConfig, CoreSchema
     from pydantic_core.core_schema import SerializerFunctionWrapHandler, SerSchema
 
-    from instrument.delivery.envelope import Encode
+    from instrument.delivery.envelope import EncodeParts
     from instrument.messages import Message
     from instrument.privacy.marks import PII, Policy
     from instrument.privacy.redaction import Redaction
@@ -48,7 +48,7 @@ class PlainCodec(NamedTuple):
     """
 
     validate: Callable[[dict[str, Any]], dict[str, Any]]
-    encoder: Callable[[Redaction], Encode[dict[str, Any]]]
+    encoder: Callable[[Redaction], EncodeParts[dict[str, Any]]]
 
 
 @cache
@@ -72,7 +72,7 @@ def plain_codec(model: type[Message]) -> PlainCodec | None:
         return PlainCodec(validate, partial(_redacting, model, schema, marks))
     encode = _redacting(model, schema, {}, UNCONFIGURED)
 
-    def encoder(_: Redaction) -> Encode[dict[str, Any]]:
+    def encoder(_: Redaction) -> EncodeParts[dict[str, Any]]:
         return encode
 
     return PlainCodec(validate, encoder)
@@ -80,7 +80,7 @@ def plain_codec(model: type[Message]) -> PlainCodec | None:
 
 def _redacting(
     model: type[Message], schema: CoreSchema, marks: Mapping[str, PII], redaction: Redaction
-) -> Encode[dict[str, Any]]:
+) -> EncodeParts[dict[str, Any]]:
     """Compile the serialisation of a message's fields; what becomes of marked values is decided here, for all calls.
 
     Args:
@@ -101,7 +101,7 @@ def _redacting(
     ids_of = _serializer(_redacted(schema, marks, policies_of_ids, redaction)).to_python
     if policies_of_ids:
         ids_of = refusing_dropped(declaration, ids_of)
-    return assembler(model, payload_of, itemgetter, ids_of)
+    return assembler(model, payload_of, itemgetter, ids_of, named=False)
 
 
 def _payload_of(schema: CoreSchema) -> Callable[[dict[str, Any]], bytes]:

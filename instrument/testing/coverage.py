@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from instrument.calls import Call
     from instrument.client import Receipt
-    from instrument.delivery.envelope import Envelope
+    from instrument.delivery.envelope import Parts
     from instrument.handlers import Handler
     from instrument.resolution import MessagePlan
 
@@ -202,7 +202,7 @@ class Observer:
         def emit(instrumentation: Instrumentation, plan: MessagePlan, call: Call, client: Client) -> None:
             branch = _branch(instrumentation.handler, plan)
 
-            def encode(*args: Any) -> Envelope:
+            def encode(*args: Any) -> Parts:
                 short = plan.short
                 envelope = (short.encode or client.encoder_of(plan.model, plain=short.plain))(*args)
                 self._see(plan.model, branch)

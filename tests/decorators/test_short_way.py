@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from instrument import Envelope, Message, SegmentTrack
+    from instrument.delivery.envelope import Parts
     from instrument.privacy.redaction import PolicySetting
 
 
@@ -224,8 +225,8 @@ class Taking(Recorder):
         super().__init__(stamps=FixedStamps(), strict=False, pii=pii, pii_key=pii_key)
 
     @property
-    def take(self) -> Callable[[Envelope], None]:  # type: ignore[override]
-        return lambda envelope: self.taken.append(envelope.body)
+    def take(self) -> Callable[[Parts], None]:  # type: ignore[override]
+        return lambda envelope: self.taken.append(envelope[1])
 
     def put(self, envelope: Envelope, message: Message | SegmentTrack) -> None:
         self.taken.append(envelope.body)
