@@ -47,7 +47,7 @@ class Forwarder:
         consumer: the name that the forwarders of one destination share; the consumer is made where there is none.
         ack_wait: seconds after which the messages of a forwarder that died are given to another, where the
             consumer is made.
-        timeout: seconds to wait for a connection, and for an answer.
+        timeout: seconds to wait for a connection, and for an answer; no longer than the patience.
         options: further arguments of nats-py's `connect`: credentials, TLS.
         patience: how long failures are borne; by default for ever.
         heard: called with the counts whenever they change.
@@ -74,7 +74,7 @@ class Forwarder:
         self._account = Account(destination.name, letters, heard)
         self._destination = destination
         self._patience = patience or Patience()
-        # No longer than anything is borne, where there is no server.
+        # No longer than anything is borne.
         self._connection = Connection(servers, timeout=min(timeout, self._patience.seconds or inf), options=options)
         self._consumer = _Consumer(stream, consumer, ack_wait)
 

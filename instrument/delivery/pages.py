@@ -47,6 +47,7 @@ def are_sound(database: Path, log: Path) -> bool:
     """Whether a database begins as ours do, and SQLite would pass over nothing in its log that was committed.
 
     A process that is killed in the middle of a commit may leave a torn frame: what lies behind it was never finished.
+    Only where that is the last frame of the commit, over an older one, it cannot be told from a damaged one.
     """
     with database.open("rb") as file:
         if file.read(len(_DATABASE_START)) != _DATABASE_START:
@@ -60,7 +61,7 @@ def are_sound(database: Path, log: Path) -> bool:
         torn = False
         for frame in _frames(file, header):
             torn = torn or not frame.sound
-            if torn and not frame.old and (frame.commits or not frame.current):
+            if torn and frame.whole and not frame.old and (frame.commits or not frame.current):
                 return False
             let_others_run()
     return True
@@ -132,7 +133,8 @@ class _Frame:
 
     Attributes:
         number: of the page.
-        content: the page; shorter where the file ends within.
+        content: the page.
+        whole: whether the file does not end within it.
         current: whether it was written since the last restart of the log, as far as can be told.
         old: whether it may well be left from before that: nobody knows its checksum.
         sound: whether its checksum is right, or it is an old one.
@@ -141,6 +143,7 @@ class _Frame:
 
     number: int
     content: bytes
+    whole: bool
     current: bool
     old: bool
     sound: bool
@@ -152,11 +155,12 @@ def _frames(file: BinaryIO, header: _LogHeader | None) -> Iterator[_Frame]:
     while len(raw := file.read(_FRAME)) > _FRAME_HEADER:
         current = raw[8:16] == salts
         sound = old = header is not None and not current and header.precedes(raw[8:16])
-        if header is not None and current and len(raw) == _FRAME:
+        whole = len(raw) == _FRAME
+        if header is not None and current and whole:
             sums = _checksum(raw[_FRAME_HEADER:], header.order, _checksum(raw[:8], header.order, sums))
             sound = sums == struct.unpack(">II", raw[16:24])
         commits = raw[4:8] != bytes(4)
-        yield _Frame(int.from_bytes(raw[:4], "big"), raw[_FRAME_HEADER:], current, old, sound, commits)
+        yield _Frame(int.from_bytes(raw[:4], "big"), raw[_FRAME_HEADER:], whole, current, old, sound, commits)
 
 
 def _likely_salts(file: BinaryIO) -> bytes:

@@ -120,19 +120,23 @@ def commits_in(log: bytes) -> list[int]:
     return [each for each in frames if log[each + 8 : each + 16] == salts and log[each + 4 : each + 8] != bytes(4)]
 
 
+@pytest.mark.parametrize("frames_after", [0, 1], ids=["in its last page", "in the page before"])
 @pytest.mark.parametrize("written", [24 + 1, FRAME // 2, FRAME - 1])
 def test_a_commit_that_a_kill_broke_off_is_no_damage(
-    scene: Scene, written: int, caplog: pytest.LogCaptureFixture
+    scene: Scene, written: int, frames_after: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     last = commits_in(scene.log.read_bytes())[-1]
     with scene.log.open("r+b") as file:
-        file.truncate(last - FRAME + written)
+        file.truncate(last - frames_after * FRAME + written)
     assert saved_of(scene.path) == ids(range(1, LENGTH - 9))
     assert list(scene.path.parent.glob("*.damaged")) == []
     assert caplog.records == []
 
 
-def test_a_commit_that_a_kill_broke_off_over_an_old_one_is_no_damage(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("frames_after", "damaged"), [(0, 1), (1, 0)], ids=["in its last page", "in the page before"])
+def test_a_commit_that_a_kill_broke_off_over_an_old_one_loses_nothing_before_it(
+    tmp_path: Path, frames_after: int, damaged: int
+) -> None:
     spool = Spool.create(tmp_path / "alive", NAMES)
     log = database_and_log(spool.path)[1]
     spool.append(stretch(1, 200, pad=3_000))
@@ -146,10 +150,12 @@ def test_a_commit_that_a_kill_broke_off_over_an_old_one_is_no_damage(tmp_path: P
     dead = database_and_log(path)[1]
     last = commits_in(dead.read_bytes())[-1]
     assert last + FRAME < len(old)
-    half = last - FRAME // 2
+    half = last - frames_after * FRAME + FRAME // 2
     overwrite(dead, half, old[half:])
-    assert saved_of(path) == ids(range(1, 221))
-    assert list(path.parent.glob("*.damaged")) == []
+    left = saved_of(path)
+    assert left[:220] == ids(range(1, 221))
+    assert bool(left[220:]) == bool(damaged)  # what is whole of the broken commit is saved along
+    assert len(list(path.parent.glob("*.damaged"))) == damaged
 
 
 def test_a_broken_frame_before_the_end_of_its_transaction_is_damage(scene: Scene) -> None:

@@ -31,6 +31,8 @@ _MOST_READ = 64 << 10
 """Bytes of a body that are read: those that mean something are a few hundred."""
 _MOST_SAID = 100
 """Characters of a status line that are repeated in the log."""
+_AS_IT_IS = {"Accept-Encoding": "identity"}
+"""An answer is short, and one that was compressed could be without an end for who unpacks it."""
 _UNAUTHORIZED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _LATER = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS, 460)
 
@@ -58,7 +60,7 @@ class Answer:
         status: the status.
         reason: what the status line says besides.
         retry_after: the seconds that it asks to wait before the next attempt, a few minutes at most.
-        body: as much of it as came in time, uncompressed.
+        body: as much of it as came in time.
         whole: whether that is all of it.
     """
 
@@ -118,7 +120,7 @@ class HttpApi:
                 "POST",
                 way.target,
                 gzip_format.compress(body, compresslevel=6) if self._gzip else body,
-                {**way.headers, "Content-Type": "application/json", **(headers or {}), **encoding},
+                {**way.headers, **_AS_IT_IS, "Content-Type": "application/json", **(headers or {}), **encoding},
                 retries=False,
                 redirect=False,
                 assert_same_host=False,
@@ -133,13 +135,15 @@ class HttpApi:
     def _body(self, response: BaseHTTPResponse) -> tuple[bytes, bool]:
         """Read a body, but no endless one, nor for ever; and tell whether it came to its end.
 
+        What stands between the pieces of a body the interpreter reads by itself, and waits for each line of it.
         What matters was said in the status line: a batch that was taken is not sent again because of its body.
         """
         body = bytearray()
         deadline = monotonic() + self._timeout
         try:
             while len(body) < _MOST_READ and monotonic() < deadline:
-                piece = response.read1(_MOST_READ)  # what there is: more would be waited for, however slowly it comes
+                # What there is: more would be waited for, however slowly it comes.
+                piece = response.read1(_MOST_READ, decode_content=False)
                 if not piece:
                     response.release_conn()
                     return bytes(body), True
@@ -234,7 +238,7 @@ class _Ways(HTTPAdapter):
 
     def _find(self, url: str) -> _Way:
         request = self._session.prepare_request(requests.Request("POST", url))
-        settings = self._session.merge_environment_settings(url, self._proxies, None, None, None)
+        settings = self._session.merge_environment_settings(url, dict(self._proxies), None, None, None)
         proxies, verify, cert = settings["proxies"], settings["verify"], settings["cert"]
         pool = cast("HTTPConnectionPool", self.get_connection_with_tls_context(request, verify, proxies, cert))
         self.cert_verify(pool, url, verify, cert)  # type: ignore[no-untyped-call]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.instrument_delivery
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
+GZIP = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+"""What such a body begins with; empty blocks may follow without an end."""
 
 
 @pytest.fixture
@@ -46,9 +48,21 @@ def destination(server: Answering) -> Iterator[SegmentDestination]:
         Answer((HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nab",)),
         Answer((HEAD + b"Transfer-Encoding: chunked\r\n\r\nno number\r\n",)),
         Answer((HEAD + b"Content-Encoding: gzip\r\n\r\nno gzip",)),
+        Answer((HEAD + b"Content-Encoding: gzip\r\n\r\n" + GZIP, b"\0\0\0\xff\xff"), pause=0.05, endless=True),
         Answer((HEAD + b"\r\n\xff\xfe\x00",)),
     ],
-    ids=["drips", "endless", "cut off", "negative length", "too long", "cut chunk", "no chunk", "no gzip", "binary"],
+    ids=[
+        "drips",
+        "endless",
+        "cut off",
+        "negative length",
+        "too long",
+        "cut chunk",
+        "no chunk",
+        "no gzip",
+        "gzip of nothing",
+        "binary",
+    ],
 )
 def test_a_batch_that_was_taken_is_taken_whatever_the_body_is(
     server: Answering, destination: SegmentDestination, answer: Answer
