@@ -23,7 +23,7 @@ _PACED = 1_000.0
 
 def results(*, quick: bool) -> Iterator[Result]:
     """Measure everything."""
-    messages, repetitions = (2_000, 1) if quick else (20_000, 5)
+    messages, repetitions = (2_000, 1) if quick else (20_000, 9)
     yield from full_speed(messages, repetitions)
     yield from fastest_peer(messages, repetitions)
     yield from batched_times(messages // 4, 1 if quick else 3)
