@@ -14,7 +14,7 @@ from enum import Enum
 from functools import cache, partial
 from itertools import islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter
@@ -188,7 +188,8 @@ def compile_encoder(model: type[Message], redaction: Redaction) -> Encode[Any]:
         check_numbers(payload)
         return payload
 
-    return assembler(model, checked_payload_of if loose else payload_of, attrgetter, serializer.to_python)
+    chosen = checked_payload_of if loose else payload_of
+    return _enveloped(assembler(model, chosen, attrgetter, serializer.to_python))
 
 
 def _redacting(model: type[Message], declaration: Declaration, redaction: Redaction) -> Encode[Any]:
@@ -208,7 +209,7 @@ def _redacting(model: type[Message], declaration: Declaration, redaction: Redact
         return payload
 
     ids_of = refusing_dropped(declaration, partial(serializer.to_python, context=ids_only))
-    return assembler(model, redacted_payload_of, attrgetter, ids_of)
+    return _enveloped(assembler(model, redacted_payload_of, attrgetter, ids_of))
 
 
 def leaving_out_dropped(payload_of: Callable[[T], bytes]) -> Callable[[T], bytes]:
@@ -241,38 +242,19 @@ def _dropped_fields(model: type[Message], redaction: Redaction) -> set[str]:
     return {name for name, mark in marks.items() if mark is not None and redaction.policy_of(mark) == "drop"}
 
 
-@overload
 def assembler(
     model: type[Message],
     payload_of: Callable[[T], bytes],
     getter: Callable[[str], Callable[[T], Any]],
     to_python: Callable[..., Any],
-) -> Encode[T]: ...
-@overload
-def assembler(
-    model: type[Message],
-    payload_of: Callable[[T], bytes],
-    getter: Callable[[str], Callable[[T], Any]],
-    to_python: Callable[..., Any],
-    *,
-    named: Literal[False],
-) -> EncodeParts[T]: ...
-def assembler(
-    model: type[Message],
-    payload_of: Callable[[T], bytes],
-    getter: Callable[[str], Callable[[T], Any]],
-    to_python: Callable[..., Any],
-    *,
-    named: bool = True,
 ) -> EncodeParts[T]:
-    """Return the function that puts an envelope together.
+    """Return the function that puts the parts of an envelope together.
 
     Args:
         model: the message class.
         payload_of: serialises what is no id.
         getter: gives for a field's name the function that reads it.
         to_python: serialises into the objects of JSON, as pydantic does.
-        named: whether it makes an envelope, instead of the parts of one.
     """
     declaration = declaration_of(model)
     shown = declaration.name or declaration.spec.type
@@ -283,7 +265,6 @@ def assembler(
     # Most messages have one id, and that is a number: it is written together with the rest.
     is_short = len(declaration.ids) == 1 and _is_plain(model, first)
     short_template = _template(declaration, b'"%b":"%%d",' % key.encode())
-    new_envelope = tuple[Any, ...].__new__
 
     def encode(message: T, stamp: Stamp, end: bytes) -> Parts:
         message_id, timestamp = stamp
@@ -300,9 +281,18 @@ def assembler(
             raise Refusal(Reason.NOT_SERIALIZABLE, f"{shown}: {_why(error)}") from None
         if len(body) > MAX_BYTES:
             raise _too_large(shown, body)
-        return new_envelope(Envelope, (message_id, body)) if named else (message_id, body)
+        return message_id, body
 
     return encode
+
+
+def _enveloped(encode: EncodeParts[T]) -> Encode[T]:
+    new_envelope = tuple[Any, ...].__new__
+
+    def encode_envelope(message: T, stamp: Stamp, end: bytes) -> Envelope:
+        return new_envelope(Envelope, encode(message, stamp, end))
+
+    return encode_envelope
 
 
 def _template(declaration: Declaration, ids: bytes) -> bytes:

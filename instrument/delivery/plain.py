@@ -101,7 +101,7 @@ def _redacting(
     ids_of = _serializer(_redacted(schema, marks, policies_of_ids, redaction)).to_python
     if policies_of_ids:
         ids_of = refusing_dropped(declaration, ids_of)
-    return assembler(model, payload_of, itemgetter, ids_of, named=False)
+    return assembler(model, payload_of, itemgetter, ids_of)
 
 
 def _payload_of(schema: CoreSchema) -> Callable[[dict[str, Any]], bytes]:

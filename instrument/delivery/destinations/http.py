@@ -31,8 +31,6 @@ _MOST_READ = 64 << 10
 """Bytes of a body that are read: those that mean something are a few hundred."""
 _MOST_SAID = 100
 """Characters of a status line that are repeated in the log."""
-_AS_IT_IS = {"Accept-Encoding": "identity"}
-"""An answer is short, and one that was compressed could be without an end for who unpacks it."""
 _UNAUTHORIZED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _LATER = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS, 460)
 
@@ -97,7 +95,7 @@ class HttpApi:
         self._address = address
         self._gzip = options.get("gzip", False)
         self._timeout = options.get("timeout", 15.0)
-        self._proxies = dict(options.get("proxies") or {}) or None
+        self._proxies = dict(options.get("proxies") or {})
         self.forget_connections()
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
@@ -120,7 +118,7 @@ class HttpApi:
                 "POST",
                 way.target,
                 gzip_format.compress(body, compresslevel=6) if self._gzip else body,
-                {**way.headers, **_AS_IT_IS, "Content-Type": "application/json", **(headers or {}), **encoding},
+                {**way.headers, "Content-Type": "application/json", **(headers or {}), **encoding},
                 retries=False,
                 redirect=False,
                 assert_same_host=False,
@@ -211,12 +209,14 @@ class _Ways(HTTPAdapter):
         proxies: by protocol; those of the environment are used besides.
     """
 
-    def __init__(self, proxies: Mapping[str, str] | None) -> None:
+    def __init__(self, proxies: Mapping[str, str]) -> None:
         super().__init__()
-        self._proxies = dict(proxies or {})
+        self._proxies = proxies
         self._session = requests.Session()
         # Requests would take the user and password of a .netrc instead of our own header.
         self._session.auth = _as_it_is
+        # An answer is short, and one that was compressed could be without an end for who unpacks it.
+        self._session.headers["Accept-Encoding"] = "identity"
         self._found: dict[str, _Way] = {}
 
     def to(self, url: str) -> _Way:
@@ -238,6 +238,7 @@ class _Ways(HTTPAdapter):
 
     def _find(self, url: str) -> _Way:
         request = self._session.prepare_request(requests.Request("POST", url))
+        # A copy, to which those of the environment are added.
         settings = self._session.merge_environment_settings(url, dict(self._proxies), None, None, None)
         proxies, verify, cert = settings["proxies"], settings["verify"], settings["cert"]
         pool = cast("HTTPConnectionPool", self.get_connection_with_tls_context(request, verify, proxies, cert))
